@@ -1,0 +1,45 @@
+# The commands of this repository. `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+VENV := target/venv
+
+.PHONY: help run test lint fmt bench
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+# The dev profile, which builds faster than the release profile and has its dependencies optimised.
+run: ## Build, then start the server with a demo on http://127.0.0.1:8080, its data in ./data
+	$(CARGO) build --locked
+	./target/debug/bocau serve --demo
+
+test: ## Check formatting, lints, all tests, the docs and the repository's own rules
+	./xtask/install-test-tools.sh
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) nextest run --locked --workspace
+	$(CARGO) test --locked --workspace --doc
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	$(CARGO) run --locked --quiet -p xtask -- tidy
+
+lint: ## Clippy, licences and sources of dependencies, unused dependencies, spelling
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny --locked check bans licenses sources
+	if $(CARGO) deny --locked fetch db; then $(CARGO) deny --locked check advisories --disable-fetch; \
+	else echo "NOT CHECKED: the advisories, whose database cannot be fetched from here" >&2; fi
+	command -v cargo-machete >/dev/null || $(CARGO) install --locked cargo-machete
+	cargo-machete
+	test -x $(VENV)/bin/typos || { python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet typos; }
+	$(VENV)/bin/typos
+
+fmt: ## Format all Rust code
+	$(CARGO) fmt --all
+
+bench: ## Run the benchmarks of all crates, where there are some
+	@if ls crates/*/benches/*.rs >/dev/null 2>&1; then $(CARGO) bench --locked --workspace; \
+	else echo "there are no benchmarks yet: none under crates/*/benches"; fi

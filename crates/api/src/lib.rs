@@ -1,0 +1,28 @@
+//! The HTTP contract: routes, wire forms, authentication, errors and the `OpenAPI` document.
+//!
+//! - [`mod@router`]: every route in one table, and what surrounds them
+//! - [`auth`]: who calls, and what they may do
+//! - [`body`]: reading request bodies within their limits, and saying where they are wrong
+//! - [`problem`]: every error that can be answered, in Vietnamese and English
+//! - [`refusals`]: the domain's refusals in words for people
+//! - [`v1`]: the routes, `v1/<resource>/<verb>.rs`
+//! - [`health`]: `/livez`, `/readyz`, `/metrics`
+//! - [`docs`]: the readable page of the API
+//!
+//! HTTP status codes and axum stay in this crate and the program's.
+
+pub mod auth;
+pub mod body;
+pub mod docs;
+pub mod health;
+pub mod openapi;
+pub mod problem;
+pub mod query;
+pub mod refusals;
+pub mod router;
+pub mod time;
+pub mod v1;
+
+pub use openapi::openapi_json;
+pub use problem::{Kind, Problem, Text};
+pub use router::{Api, ApiParts, router};

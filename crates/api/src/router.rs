@@ -1,0 +1,192 @@
+//! Every route in one table, and what surrounds them: request ids, the answer's language, panics.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use bocau_engine::Engine;
+use bocau_store::MasterKey;
+use http::header::ACCEPT_LANGUAGE;
+use http::{HeaderName, Method};
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::SecretString;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::Keys;
+use crate::problem::{Kind, Language, Problem, text};
+use crate::{docs, health, openapi, v1};
+
+/// What the routes work with.
+pub struct ApiParts {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// What API keys are hashed with.
+    pub master_key: MasterKey,
+    /// A platform key that is accepted besides those of the database (`BOCAU_BOOTSTRAP_API_KEY`).
+    pub bootstrap_key: Option<SecretString>,
+    /// What `/metrics` shows.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+/// The parts as the handlers share them.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<Engine>,
+    master_key: MasterKey,
+    keys: Keys,
+    metrics: Option<PrometheusHandle>,
+    write_probe: health::WriteProbe,
+}
+
+impl Api {
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// What API keys are hashed with.
+    pub fn master_key(&self) -> &MasterKey {
+        &self.0.master_key
+    }
+
+    /// The keys that callers show.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// What `/metrics` shows.
+    pub fn metrics(&self) -> Option<&PrometheusHandle> {
+        self.0.metrics.as_ref()
+    }
+
+    /// Whether writing works.
+    pub fn write_probe(&self) -> &health::WriteProbe {
+        &self.0.write_probe
+    }
+}
+
+/// The routes of the contract, with the `OpenAPI` document they make.
+pub(crate) fn contract() -> OpenApiRouter<Api> {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(v1::stores::list::list_stores, v1::stores::create::create_store))
+        .routes(routes!(
+            v1::stores::get::get_store,
+            v1::stores::change::change_store,
+            v1::stores::delete::delete_store
+        ))
+        .routes(routes!(v1::event_types::list::list_event_types))
+        .routes(routes!(v1::webhooks::list::list_webhooks, v1::webhooks::create::create_webhook))
+        .routes(routes!(
+            v1::webhooks::get::get_webhook,
+            v1::webhooks::change::change_webhook,
+            v1::webhooks::delete::delete_webhook
+        ))
+        .routes(routes!(v1::webhooks::test::test_webhook))
+        .routes(routes!(v1::webhooks::secret::get_webhook_secret))
+        .routes(routes!(v1::webhooks::rotate_secret::rotate_webhook_secret))
+        .routes(routes!(v1::events::publish::publish_event))
+        .routes(routes!(v1::events::batch::publish_events))
+        .routes(routes!(v1::events::get::get_event))
+        .routes(routes!(v1::deliveries::list::list_deliveries))
+        .routes(routes!(v1::deliveries::get::get_delivery))
+        .routes(routes!(v1::deliveries::attempts::list_attempts))
+        .routes(routes!(v1::deliveries::resend::resend_delivery));
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .nest("/api/v1", v1)
+}
+
+/// The server's whole router.
+pub fn router(parts: ApiParts) -> Router {
+    let api = Api(Arc::new(Inner {
+        engine: parts.engine,
+        master_key: parts.master_key,
+        keys: Keys::new(parts.bootstrap_key),
+        metrics: parts.metrics,
+        write_probe: health::WriteProbe::default(),
+    }));
+    let (routes, _) = contract().split_for_parts();
+    let request_id = HeaderName::from_static("x-request-id");
+    routes
+        .route("/api/v1/openapi.json", axum::routing::get(openapi::get))
+        .route("/docs", axum::routing::get(docs::get))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
+        // Every route reads its body itself, within a limit of its own.
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(choose_language))
+        .layer(PropagateRequestIdLayer::new(request_id.clone()))
+        .layer(SetRequestIdLayer::new(request_id, RandomRequestId(api.clone())))
+        .with_state(api)
+}
+
+/// Gives a request that brings no id of its own a random one.
+#[derive(Clone)]
+struct RandomRequestId(Api);
+
+impl MakeRequestId for RandomRequestId {
+    fn make_request_id<B>(&mut self, _: &http::Request<B>) -> Option<RequestId> {
+        let mut bytes = [0; 16];
+        self.0.engine().rng().fill(&mut bytes);
+        let id = format!("{:032x}", u128::from_be_bytes(bytes));
+        id.parse().ok().map(RequestId::new)
+    }
+}
+
+/// Writes a handler's problem in the language that the request prefers, and logs what is our fault.
+async fn choose_language(request: Request, next: Next) -> Response {
+    let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = header.map_or(Language::default(), Language::from_accept_language);
+    let is_logged = tracing::enabled!(tracing::Level::DEBUG);
+    let what = is_logged.then(|| (request.method().clone(), request.uri().path().to_owned()));
+    let id = request.extensions().get::<RequestId>().cloned();
+    let mut response = next.run(request).await;
+    if let Some((method, path)) = what {
+        tracing::debug!(%method, path, status = response.status().as_u16(), "request");
+    }
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    if problem.kind.status().is_server_error() {
+        let request_id = id.as_ref().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+        tracing::warn!(
+            problem = problem.kind.slug(),
+            request_id,
+            "a request was answered with a server error"
+        );
+    }
+    problem.render(language)
+}
+
+async fn no_such_route() -> Problem {
+    let detail =
+        text("Không có đường dẫn này. Danh sách có ở /docs.", "There is no such path. /docs lists them.");
+    Problem::new(Kind::NotFound, detail)
+}
+
+async fn no_such_method(method: Method) -> Problem {
+    let detail = text(
+        format!("Đường dẫn này không nhận phương thức {method}."),
+        format!("This path does not take the method {method}."),
+    );
+    Problem::new(Kind::MethodNotAllowed, detail)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let said = panic
+        .downcast_ref::<&str>()
+        .map(|said| (*said).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    tracing::error!(panic = said.as_deref().unwrap_or("?"), "a request handler panicked");
+    Problem::internal().into_response()
+}

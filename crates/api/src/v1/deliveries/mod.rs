@@ -1,0 +1,7 @@
+//! Deliveries (lượt gửi), their history (Lịch sử) and resends (Gửi lại).
+
+pub mod attempts;
+pub mod get;
+pub mod list;
+pub mod resend;
+pub mod view;

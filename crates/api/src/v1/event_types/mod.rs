@@ -1,0 +1,3 @@
+//! Event types (loại sự kiện).
+
+pub mod list;

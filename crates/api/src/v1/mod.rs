@@ -1,0 +1,49 @@
+//! The routes of `/api/v1`, one file per route: `v1/<resource>/<verb>.rs`. What a resource looks like on the
+//! wire stands in its `view.rs`.
+
+pub mod deliveries;
+pub mod event_types;
+pub mod events;
+pub mod stores;
+pub mod webhooks;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Stands for the schema `Problem` in the routes' error answers.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemRef(#[expect(dead_code, reason = "only names the schema")] serde_json::Value);
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PageView<T> {
+    /// The rows, newest first.
+    pub data: Vec<T>,
+    /// Pass it as `cursor` for the next page; `null` on the last one.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
+}
+
+/// A name with its value.
+#[derive(Debug, Clone, Serialize, serde::Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderView {
+    /// The header's name.
+    pub key: String,
+    /// The header's value.
+    pub value: String,
+}
+
+/// Takes one row more than a page has, and tells by it whether there is a next page.
+pub(crate) fn page<T, V>(
+    mut rows: Vec<T>,
+    limit: usize,
+    id: impl Fn(&T) -> String,
+    view: impl Fn(T) -> V,
+) -> PageView<V> {
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let next_cursor = has_more.then(|| rows.last().map(|last| crate::query::to_cursor(&id(last)))).flatten();
+    PageView { data: rows.into_iter().map(view).collect(), next_cursor }
+}

@@ -1,0 +1,42 @@
+//! A store on the wire.
+
+use bocau_domain::StoreInfo;
+use bocau_domain::limits::STORE_NAME_LENGTH_MAX;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::problem::Problem;
+use crate::refusals::invalid;
+use crate::time::to_rfc3339;
+
+/// A store.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Store)]
+pub struct StoreView {
+    /// The platform's id of it.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// When it was made here.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+}
+
+impl From<StoreInfo> for StoreView {
+    fn from(store: StoreInfo) -> Self {
+        Self { id: store.id.to_string(), name: store.name, created_at: to_rfc3339(store.created_at) }
+    }
+}
+
+/// Checks a store's name.
+pub(super) fn name(name: &str) -> Result<String, Problem> {
+    let name = name.trim();
+    if (1..=STORE_NAME_LENGTH_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        return Ok(name.to_owned());
+    }
+    Err(invalid(
+        "/name",
+        "Tên cửa hàng từ 1 đến 200 ký tự, không có ký tự điều khiển.",
+        "A store's name has 1 to 200 characters, no control characters.",
+    ))
+}

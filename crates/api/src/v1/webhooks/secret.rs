@@ -1,0 +1,53 @@
+//! `GET /stores/{store}/webhooks/{id}/secret`
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use bocau_domain::{Scope, Timestamp, Webhook};
+use http::header::CACHE_CONTROL;
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::get::find;
+use crate::auth::Caller;
+use crate::problem::Problem;
+use crate::router::Api;
+use crate::time::to_rfc3339;
+use crate::v1::ProblemRef;
+
+/// What a webhook's requests are signed with.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookSecret)]
+pub struct SecretView {
+    /// `whsec_…`, of Standard Webhooks.
+    secret: String,
+    /// Until when the secret before it signs beside it.
+    #[schema(required, format = DateTime)]
+    previous_valid_until: Option<String>,
+}
+
+/// An answer that no cache keeps.
+pub(super) fn answer(webhook: &Webhook, now: Timestamp) -> impl IntoResponse + use<> {
+    let previous = webhook.secrets.previous.as_ref().map(|(_, until)| *until).filter(|until| *until > now);
+    let view = SecretView {
+        secret: webhook.secrets.current.reveal().expose_secret().to_owned(),
+        previous_valid_until: previous.map(to_rfc3339),
+    };
+    ([(CACHE_CONTROL, "no-store")], Json(view))
+}
+
+/// The secret (khóa ký) of a webhook. Needs `manage`.
+#[utoipa::path(get, path = "/stores/{store}/webhooks/{id}/secret", tag = "webhooks", params(("store" = String, Path, description = "The store's id"), ("id" = String, Path, description = "The webhook's id")), responses(
+    (status = 200, description = "The secret.", body = SecretView),
+    (status = "4XX", description = "Refused.", body = ProblemRef, content_type = "application/problem+json"),
+))]
+pub async fn get_webhook_secret(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((store, id)): Path<(String, String)>,
+) -> Result<impl IntoResponse, Problem> {
+    let store = caller.store(&store, Scope::Manage)?;
+    let webhook = find(&api, &store, &id).await?;
+    Ok(answer(&webhook, api.engine().clock().now()))
+}

@@ -1,0 +1,36 @@
+//! The `OpenAPI` document is what it was when it was last looked at, and it tells of every route.
+
+use bocau_api::openapi_json;
+
+/// Clients are generated from this document: a change of it must be seen. `cargo insta review` accepts one.
+#[test]
+fn the_openapi_document_is_the_snapshot() {
+    insta::assert_snapshot!("openapi", openapi_json());
+}
+
+#[test]
+fn every_operation_says_what_it_is_and_how_it_fails() {
+    let document: serde_json::Value = serde_json::from_str(&openapi_json()).expect("JSON");
+    assert!(document["openapi"].as_str().expect("a version").starts_with("3.1"));
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let name = format!("{method} {path}");
+            let says = operation["summary"].is_string() || operation["description"].is_string();
+            assert!(says, "{name} says what it does");
+            assert!(operation["operationId"].is_string(), "{name} has a name");
+            if path.starts_with("/api/v1") {
+                assert!(operation["responses"]["4XX"].is_object(), "{name} says how it refuses");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_schema_that_is_named_is_there() {
+    let json = openapi_json();
+    let document: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    for part in json.split("#/components/schemas/").skip(1) {
+        let name = part.split('"').next().expect("a name");
+        assert!(document["components"]["schemas"][name].is_object(), "{name}");
+    }
+}

@@ -1,0 +1,267 @@
+//! Configuration: defaults, then `bocau.toml`, then `BOCAU_…` variables, then flags; the later wins.
+//!
+//! [`layers`] gathers the texts and remembers where each came from, [`value`] reads one text, and
+//! [`event_types`] the operator's own event types. Whatever is unknown or not allowed stops the start with one
+//! line that names its source; the value of a secret is in none of them.
+
+mod event_types;
+mod layers;
+mod value;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use bocau_domain::{Catalogue, DeliveryPolicy, RetryPolicy};
+use bocau_engine::lanes::LaneLimits;
+use bocau_store::MasterKey;
+use ipnet::IpNet;
+use rustls::pki_types::CertificateDer;
+use secrecy::SecretString;
+
+use layers::{Layers, Origin};
+pub(crate) use value::{DURATIONS, duration};
+
+/// The file that is read where it is there, unless another is named.
+pub const FILE_DEFAULT: &str = "bocau.toml";
+
+/// One setting that stands in the file, the environment or a flag as one text.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    /// In the file; `BOCAU_` and this in upper case in the environment.
+    name: &'static str,
+    /// What holds where nobody says anything.
+    default: Option<&'static str>,
+    /// Whether the value is never shown.
+    is_secret: bool,
+}
+
+const fn key(name: &'static str, default: Option<&'static str>) -> Key {
+    Key { name, default, is_secret: false }
+}
+
+const fn secret(name: &'static str) -> Key {
+    Key { name, default: None, is_secret: true }
+}
+
+const LISTEN: Key = key("listen", Some("127.0.0.1:8080"));
+const DATA_DIR: Key = key("data_dir", Some("./data"));
+// It has a password in it.
+const DATABASE_URL: Key = secret("database_url");
+const MASTER_KEY: Key = secret("master_key");
+const BOOTSTRAP_API_KEY: Key = secret("bootstrap_api_key");
+const EGRESS_ALLOW: Key = key("egress_allow", None);
+const EGRESS_CA_FILE: Key = key("egress_ca_file", None);
+const EGRESS_ALLOW_HTTP: Key = key("egress_allow_http", Some("false"));
+const RETRY_INTERVAL: Key = key("retry_interval", Some("5m"));
+const MAX_ATTEMPTS: Key = key("max_attempts", Some("3"));
+const TIMEOUT: Key = key("timeout", Some("10s"));
+const LOG: Key = key("log", Some("info"));
+const LOG_FORMAT: Key = key("log_format", Some("text"));
+const HEADER_PREFIX: Key = key("header_prefix", Some("bocau"));
+const MAX_IN_FLIGHT_PER_WEBHOOK: Key = key("max_in_flight_per_webhook", Some("10"));
+const MAX_IN_FLIGHT: Key = key("max_in_flight", Some("512"));
+
+/// All of them, in the order in which `check-config` shows them.
+const KEYS: &[Key] = &[
+    LISTEN,
+    DATA_DIR,
+    DATABASE_URL,
+    MASTER_KEY,
+    BOOTSTRAP_API_KEY,
+    EGRESS_ALLOW,
+    EGRESS_CA_FILE,
+    EGRESS_ALLOW_HTTP,
+    RETRY_INTERVAL,
+    MAX_ATTEMPTS,
+    TIMEOUT,
+    MAX_IN_FLIGHT_PER_WEBHOOK,
+    MAX_IN_FLIGHT,
+    HEADER_PREFIX,
+    LOG,
+    LOG_FORMAT,
+];
+
+/// The one key that is a list of tables and stands in the file only.
+const EVENT_TYPES: &str = "event_types";
+
+/// Attempts in flight to one webhook, at most.
+const IN_FLIGHT_PER_WEBHOOK_MAX: usize = 1_000;
+/// Attempts in flight in all, at most.
+const IN_FLIGHT_MAX: usize = 10_000;
+
+/// Where settings are looked for.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// The file that was named; where none was, [`FILE_DEFAULT`].
+    pub file: Option<PathBuf>,
+    /// The variables of the environment, also those that are not ours.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Keys and values given as flags.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+/// A configuration that cannot be used, in one line without any secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// A setting as it holds, to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub key: String,
+    /// Its value, masked where it is a secret.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: String,
+}
+
+/// Everything that can be configured, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// Where the database and the master key lie.
+    pub data_dir: PathBuf,
+    /// The master key; without one it is a file in the data directory.
+    pub master_key: Option<MasterKey>,
+    /// A platform key to accept besides those in the database.
+    pub bootstrap_api_key: Option<SecretString>,
+    /// Networks that deliveries may reach besides public ones.
+    pub egress_allow: Vec<IpNet>,
+    /// Certificates to trust besides the system's.
+    pub egress_roots: Vec<CertificateDer<'static>>,
+    /// Whether webhooks may use http.
+    pub egress_allow_http: bool,
+    /// What holds where a webhook sets nothing itself.
+    pub policy: DeliveryPolicy,
+    /// How much is in flight at once.
+    pub lanes: LaneLimits,
+    /// The prefix of our own headers.
+    pub header_prefix: String,
+    /// The filter of the log.
+    pub log: String,
+    /// Whether nobody chose that filter.
+    pub is_log_default: bool,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// The event types, built-in ones and the operator's.
+    pub catalogue: Catalogue,
+    /// Every setting with its source.
+    pub settings: Vec<Setting>,
+}
+
+impl Config {
+    /// Reads and checks everything.
+    pub fn load(inputs: &Inputs) -> Result<Self, ConfigError> {
+        let layers = Layers::gather(inputs)?;
+        let mut reader = Reader { layers: &layers, settings: Vec::new() };
+        reader.optional(DATABASE_URL, value::no_database_url)?;
+        let (listen, data_dir) =
+            (reader.required(LISTEN, value::listen)?, reader.required(DATA_DIR, value::path)?);
+        let master_key = reader.optional(MASTER_KEY, value::master_key)?;
+        let bootstrap_api_key = reader.optional(BOOTSTRAP_API_KEY, value::api_key)?;
+        let egress_allow = reader.optional(EGRESS_ALLOW, value::networks)?.unwrap_or_default();
+        let egress_roots = reader.optional(EGRESS_CA_FILE, value::certificates)?.unwrap_or_default();
+        let egress_allow_http = reader.required(EGRESS_ALLOW_HTTP, value::boolean)?;
+        let interval = reader.required(RETRY_INTERVAL, value::retry_interval)?;
+        let max_attempts = reader.required(MAX_ATTEMPTS, value::max_attempts)?;
+        let timeout = reader.required(TIMEOUT, value::timeout)?;
+        let per_webhook = reader
+            .required(MAX_IN_FLIGHT_PER_WEBHOOK, |text| value::count(text, IN_FLIGHT_PER_WEBHOOK_MAX))?;
+        let total = reader.required(MAX_IN_FLIGHT, |text| value::count(text, IN_FLIGHT_MAX))?;
+        let header_prefix = reader.required(HEADER_PREFIX, value::header_prefix)?;
+        let log = reader.required(LOG, value::log_filter)?;
+        let log_format = reader.required(LOG_FORMAT, value::log_format)?;
+        let mut settings = reader.settings;
+        let is_log_default = layers.is_default(LOG);
+        let catalogue = event_types::read(&layers, &mut settings)?;
+        settings
+            .sort_by_key(|setting| KEYS.iter().position(|key| key.name == setting.key).unwrap_or(KEYS.len()));
+        Ok(Self {
+            listen,
+            data_dir,
+            master_key,
+            bootstrap_api_key,
+            egress_allow,
+            egress_roots,
+            egress_allow_http,
+            policy: DeliveryPolicy { retry: RetryPolicy::Every { max_attempts, interval }, timeout },
+            lanes: LaneLimits { per_webhook, total, ..LaneLimits::default() },
+            header_prefix,
+            log,
+            is_log_default,
+            log_format,
+            catalogue,
+            settings,
+        })
+    }
+}
+
+/// Reads settings out of the layers and notes each with its source.
+struct Reader<'a> {
+    layers: &'a Layers,
+    settings: Vec<Setting>,
+}
+
+impl Reader<'_> {
+    /// A setting that has a default.
+    fn required<T>(&mut self, key: Key, read: impl Fn(&str) -> value::Read<T>) -> Result<T, ConfigError> {
+        Ok(self.optional(key, read)?.expect("the key has a default"))
+    }
+
+    fn optional<T>(
+        &mut self,
+        key: Key,
+        read: impl Fn(&str) -> value::Read<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let found = self.layers.text(key)?;
+        let (shown, origin) = match &found {
+            None => ("(none)".to_owned(), Origin::Default),
+            Some((_, origin)) if key.is_secret => ("(set, not shown)".to_owned(), origin.clone()),
+            Some((text, origin)) => (text.clone(), origin.clone()),
+        };
+        self.settings.push(Setting { key: key.name.to_owned(), value: shown, origin: origin.name(key.name) });
+        let Some((text, origin)) = found else { return Ok(None) };
+        read(&text).map(Some).map_err(|problem| {
+            let value = if key.is_secret { "the value (not shown)".to_owned() } else { quoted(&text) };
+            ConfigError(format!("{}: {value} {problem}", origin.place(key.name)))
+        })
+    }
+}
+
+/// A value as it stands in an error: on one line and not too long.
+fn quoted(text: &str) -> String {
+    const SHOWN_MAX: usize = 100;
+    let mut shown: String = text.chars().take(SHOWN_MAX).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}
+
+/// A file that could not be read, in one line.
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    format!("{} cannot be read: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests;

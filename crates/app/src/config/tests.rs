@@ -1,0 +1,235 @@
+//! What is read from where, and what is refused with which words.
+
+use std::fs;
+
+use bocau_domain::EventType;
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+/// A directory with a configuration file.
+struct Given {
+    dir: tempfile::TempDir,
+    inputs: Inputs,
+}
+
+fn given(toml: &str, environment: &[(&str, &str)]) -> Given {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("bocau.toml");
+    fs::write(&file, toml).expect("written");
+    let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    Given { dir, inputs: Inputs { file: Some(file), environment, flags: Vec::new() } }
+}
+
+impl Given {
+    fn load(&self) -> Result<Config, String> {
+        let dir = format!("{}/", self.dir.path().display());
+        Config::load(&self.inputs).map_err(|error| error.to_string().replace(&dir, ""))
+    }
+}
+
+fn environment(variables: &[(&str, &str)]) -> Result<Config, String> {
+    given("", variables).load()
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    let config = environment(&[]).expect("the defaults can be used");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.data_dir, Path::new("./data"));
+    assert_eq!(config.policy, DeliveryPolicy::default());
+    assert_eq!((config.lanes.per_webhook, config.lanes.total), (10, 512));
+    assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
+    assert_eq!(config.header_prefix, "bocau");
+    assert!(!config.egress_allow_http && config.egress_allow.is_empty() && config.egress_roots.is_empty());
+    assert!(config.master_key.is_none() && config.bootstrap_api_key.is_none());
+}
+
+#[test]
+fn the_environment_stands_over_the_file_and_a_flag_over_both() {
+    let mut given = given(
+        "max_attempts = 4\nretry_interval = \"1m\"\nlisten = \"127.0.0.1:1\"\n",
+        &[("BOCAU_RETRY_INTERVAL", "2h"), ("BOCAU_LISTEN", "127.0.0.1:2")],
+    );
+    given.inputs.flags.push(("listen", "127.0.0.1:3".to_owned()));
+    let config = given.load().expect("can be used");
+    let interval = std::time::Duration::from_hours(2);
+    assert_eq!(config.policy.retry, RetryPolicy::Every { max_attempts: 4, interval });
+    assert_eq!(config.listen.port(), 3);
+    let origin = |key: &str| {
+        let setting = config.settings.iter().find(|setting| setting.key == key).expect("shown");
+        Path::new(&setting.origin).file_name().expect("a name").to_string_lossy().into_owned()
+    };
+    assert_eq!(
+        ["max_attempts", "retry_interval", "listen", "timeout"].map(origin),
+        ["bocau.toml", "BOCAU_RETRY_INTERVAL", "--listen", "default"]
+    );
+}
+
+#[test]
+fn networks_are_a_list_or_a_text_with_commas() {
+    let texts = |config: Config| config.egress_allow.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let list = given("egress_allow = [\"10.0.0.0/8\", \"fd00::/8\"]", &[]).load().expect("can be used");
+    assert_eq!(texts(list), ["10.0.0.0/8", "fd00::/8"]);
+    let text = environment(&[("BOCAU_EGRESS_ALLOW", "127.0.0.0/8, 10.1.2.3")]).expect("can be used");
+    assert_eq!(texts(text), ["127.0.0.0/8", "10.1.2.3/32"]);
+}
+
+#[test]
+fn what_is_not_allowed_is_named_with_its_source_and_what_is_allowed() {
+    for (name, value, expected) in [
+        (
+            "BOCAU_RETRY_INTERVAL",
+            "5x",
+            r#"BOCAU_RETRY_INTERVAL: "5x" is not a duration such as 500ms, 2s, 5m or 1h, from 1s to 24h"#,
+        ),
+        ("BOCAU_RETRY_INTERVAL", "500ms", "from 1s to 24h"),
+        ("BOCAU_RETRY_INTERVAL", "25h", "from 1s to 24h"),
+        ("BOCAU_RETRY_INTERVAL", "1m30s", "from 1s to 24h"),
+        ("BOCAU_RETRY_INTERVAL", " 5m", "from 1s to 24h"),
+        ("BOCAU_RETRY_INTERVAL", "99999999999999999999h", "from 1s to 24h"),
+        ("BOCAU_TIMEOUT", "26s", "from 1s to 25s"),
+        ("BOCAU_MAX_ATTEMPTS", "0", "a number from 1 to 20"),
+        ("BOCAU_MAX_ATTEMPTS", "21", "a number from 1 to 20"),
+        ("BOCAU_MAX_ATTEMPTS", "three", r#"BOCAU_MAX_ATTEMPTS: "three" is not a number"#),
+        ("BOCAU_MAX_IN_FLIGHT", "0", "a number from 1 to 10000"),
+        (
+            "BOCAU_EGRESS_ALLOW",
+            "10.0.0.0/33",
+            r#"BOCAU_EGRESS_ALLOW: "10.0.0.0/33" is not a list of networks"#,
+        ),
+        ("BOCAU_EGRESS_ALLOW", "localhost", "is not a list of networks"),
+        ("BOCAU_EGRESS_ALLOW_HTTP", "yes", "is neither true nor false"),
+        ("BOCAU_EGRESS_CA_FILE", "/nowhere/ca.pem", "/nowhere/ca.pem cannot be read"),
+        ("BOCAU_LISTEN", "8080", "is not an IP address with a port"),
+        ("BOCAU_LISTEN", "two\nlines", r#"BOCAU_LISTEN: "two\nlines" is not"#),
+        ("BOCAU_DATA_DIR", "", "is no path"),
+        ("BOCAU_LOG", "bocau=loud", "is not a log filter"),
+        ("BOCAU_LOG_FORMAT", "xml", "is neither text nor json"),
+        ("BOCAU_HEADER_PREFIX", "webhook", "are taken"),
+        ("BOCAU_HEADER_PREFIX", "Bồ", "is not 1 to 32"),
+        ("BOCAU_RETRY_INTERVALS", "5m", "BOCAU_RETRY_INTERVALS: unknown variable"),
+        ("BOCAU_EVENT_TYPES", "x", "BOCAU_EVENT_TYPES: unknown variable"),
+    ] {
+        let error = environment(&[(name, value)]).expect_err(value);
+        assert!(error.contains(expected), "{name}={value}: {error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_key_or_broken_file_is_named_with_the_file() {
+    for (toml, expected) in [
+        ("listne = \"x\"", "bocau.toml: unknown key \"listne\"; known are listen, "),
+        ("[server]\nlisten = \"x\"", "bocau.toml: unknown key \"server\""),
+        ("max_attempts = \"many\"", "bocau.toml: max_attempts: \"many\" is not a number"),
+        ("max_attempts = { a = 1 }", "bocau.toml: max_attempts: a single value is expected"),
+        ("listen = 8080", "bocau.toml: listen: \"8080\" is not an IP address"),
+        ("listen =", "bocau.toml: TOML parse error at line 1"),
+    ] {
+        let error = given(toml, &[]).load().expect_err(toml);
+        assert!(error.starts_with(expected), "{toml}: {error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let inputs = Inputs { file: Some("/nowhere/bocau.toml".into()), ..Inputs::default() };
+    let error = Config::load(&inputs).expect_err("not there").to_string();
+    assert!(error.starts_with("/nowhere/bocau.toml cannot be read"), "{error}");
+}
+
+#[test]
+fn the_value_of_a_secret_is_in_no_error_and_in_no_listing() {
+    let good_key = format!("bck_{}", "k".repeat(40));
+    for (name, value) in [
+        ("BOCAU_MASTER_KEY", "hush-hush"),
+        ("BOCAU_BOOTSTRAP_API_KEY", "hush-hush"),
+        ("BOCAU_DATABASE_URL", "postgres://bocau:hush-hush@db/bocau"),
+    ] {
+        let error = environment(&[(name, value)]).expect_err(name);
+        assert!(error.starts_with(name) && !error.contains("hush"), "{error}");
+    }
+    for toml in [
+        "master_key = \"hush-hush",
+        "master_key = hush-hush",
+        "master_key = [\"hush-hush\"]",
+        "bootstrap_api_key = 4815162342",
+    ] {
+        let error = given(toml, &[]).load().expect_err(toml);
+        assert!(!error.contains("hush") && !error.contains("4815162342"), "{error}");
+    }
+    let config = environment(&[("BOCAU_BOOTSTRAP_API_KEY", &good_key)]).expect("can be used");
+    assert_eq!(config.bootstrap_api_key.as_ref().expect("set").expose_secret(), good_key);
+    assert!(!format!("{config:?}").contains(&good_key));
+}
+
+#[test]
+fn a_database_url_is_refused_with_the_reason() {
+    let error = environment(&[("BOCAU_DATABASE_URL", "postgres://db/bocau")]).expect_err("refused");
+    assert!(error.contains("SQLite") && error.contains("PostgreSQL comes later"), "{error}");
+}
+
+#[test]
+fn what_kubernetes_puts_into_the_environment_and_what_publish_reads_is_passed_over() {
+    let config = environment(&[
+        ("BOCAU_SERVICE_HOST", "10.0.0.1"),
+        ("BOCAU_SERVICE_PORT_HTTP", "80"),
+        ("BOCAU_PORT", "tcp://10.0.0.1:80"),
+        ("BOCAU_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("BOCAU_API_KEY", "bck_x"),
+        ("BOCAU_URL", "http://x"),
+        ("PATH", "/bin"),
+    ]);
+    assert!(config.is_ok(), "{config:?}");
+    assert!(environment(&[("BOCAU_PORTAL", "x")]).is_err());
+}
+
+#[test]
+fn an_operators_event_types_join_the_catalogue() {
+    let given = given(
+        "[[event_types]]\nname = \"shipment.created\"\nlabel_vi = \"Vận đơn mới\"\nlabel_en = \"Shipment created\"\n\
+         sample_file = \"sample.json\"\nsample_object_id = \"VD-1\"\n\n\
+         [[event_types]]\nname = \"stock.low\"\nlabel_vi = \"Sắp hết hàng\"\nlabel_en = \"Low stock\"\ngroup = \"product\"\n",
+        &[],
+    );
+    fs::write(given.dir.path().join("sample.json"), "{ \"id\": 1 }").expect("written");
+    let config = given.load().expect("can be used");
+    let entry = |name: &str| {
+        let name: EventType = name.parse().expect("a type");
+        config.catalogue.get(&name).expect("in the catalogue").clone()
+    };
+    let shipment = entry("shipment.created");
+    assert_eq!(
+        (&*shipment.group, &*shipment.sample, shipment.sample_object_id.as_str()),
+        ("shipment", "{ \"id\": 1 }", "VD-1")
+    );
+    assert_eq!(&*entry("stock.low").group, "product");
+    assert_eq!(&*entry("stock.low").sample, "{}");
+    assert!(
+        config.settings.iter().any(|setting| setting.key == "event_types[1]" && setting.value == "stock.low")
+    );
+}
+
+#[test]
+fn an_event_type_that_cannot_be_added_is_named_with_its_place() {
+    let labels = "label_vi = \"a\"\nlabel_en = \"b\"\n";
+    for (lines, expected) in [
+        ("name = \"a.b\"\n".to_owned(), "event_types[0]: label_vi is missing"),
+        (format!("name = \"Nope\"\n{labels}"), "event_types[0]: name: \"Nope\" is refused"),
+        (
+            format!("name = \"order.created\"\n{labels}"),
+            "event_types[0]: the event type order.created is in the catalogue already",
+        ),
+        (format!("name = \"a.b\"\nlabel = \"c\"\n{labels}"), "event_types[0]: unknown key \"label\""),
+        (format!("name = \"a.b\"\nsample_file = \"none.json\"\n{labels}"), "none.json cannot be read"),
+        (format!("name = \"a.b\"\ngroup = \"Big Group\"\n{labels}"), "is not one word"),
+        (format!("name = 5\n{labels}"), "event_types[0]: name must be a text"),
+    ] {
+        let error = given(&format!("[[event_types]]\n{lines}"), &[]).load().expect_err(&lines);
+        assert!(error.contains(expected), "{lines}: {error}");
+    }
+    let error = given("event_types = \"x\"", &[]).load().expect_err("no table");
+    assert!(error.contains("is written as [[event_types]]"), "{error}");
+}

@@ -1,0 +1,156 @@
+//! How one setting is read from its text, and what is allowed in it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bocau_domain::api_key;
+use bocau_domain::retry::{ATTEMPTS_MAX, INTERVAL_MAX, TIMEOUT_MAX};
+use bocau_store::MasterKey;
+use ipnet::IpNet;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+
+use super::{LogFormat, unreadable};
+
+/// The value, or what is wrong with it: the end of a sentence that begins with the value.
+pub(super) type Read<T> = Result<T, String>;
+
+/// How durations are written.
+pub(crate) const DURATIONS: &str = "a duration such as 500ms, 2s, 5m or 1h";
+/// Characters of a header prefix at most.
+const HEADER_PREFIX_LENGTH_MAX: usize = 32;
+/// Prefixes that mean something else: Standard Webhooks' own, and proxies'.
+const HEADER_PREFIXES_TAKEN: &[&str] = &["webhook", "proxy"];
+
+/// A duration in one unit: milliseconds, seconds, minutes or hours.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
+}
+
+fn duration_within(text: &str, max: Duration, range: &str) -> Read<Duration> {
+    duration(text)
+        .filter(|span| (Duration::from_secs(1)..=max).contains(span))
+        .ok_or_else(|| format!("is not {DURATIONS}, from {range}"))
+}
+
+pub(super) fn retry_interval(text: &str) -> Read<Duration> {
+    duration_within(text, INTERVAL_MAX, "1s to 24h")
+}
+
+pub(super) fn timeout(text: &str) -> Read<Duration> {
+    duration_within(text, TIMEOUT_MAX, "1s to 25s")
+}
+
+pub(super) fn max_attempts(text: &str) -> Read<u32> {
+    let allowed = |count: &u32| (1..=ATTEMPTS_MAX).contains(count);
+    text.parse().ok().filter(allowed).ok_or_else(|| format!("is not a number from 1 to {ATTEMPTS_MAX}"))
+}
+
+pub(super) fn count(text: &str, max: usize) -> Read<usize> {
+    let allowed = |count: &usize| (1..=max).contains(count);
+    text.parse().ok().filter(allowed).ok_or_else(|| format!("is not a number from 1 to {max}"))
+}
+
+pub(super) fn boolean(text: &str) -> Read<bool> {
+    text.parse().map_err(|_| "is neither true nor false".to_owned())
+}
+
+pub(super) fn listen(text: &str) -> Read<SocketAddr> {
+    text.parse()
+        .map_err(|_| "is not an IP address with a port, such as 127.0.0.1:8080 or [::]:8080".to_owned())
+}
+
+pub(super) fn path(text: &str) -> Read<PathBuf> {
+    if text.is_empty() { Err("is no path".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+/// Refuses whatever is there: better than a server that starts on an empty SQLite database.
+pub(super) fn no_database_url(text: &str) -> Read<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    Err("cannot be used: this version keeps its data in SQLite in the data directory; PostgreSQL comes later"
+        .into())
+}
+
+pub(super) fn master_key(text: &str) -> Read<MasterKey> {
+    MasterKey::from_base64(text).map_err(|_| "is not the base64 of 32 bytes".to_owned())
+}
+
+pub(super) fn api_key(text: &str) -> Read<SecretString> {
+    if api_key::is_well_formed(text) {
+        return Ok(SecretString::from(text));
+    }
+    let (prefix, min, max) = (api_key::KEY_PREFIX, api_key::KEY_LENGTH_MIN, api_key::KEY_LENGTH_MAX);
+    Err(format!("is not {prefix} and at least {min} of A-Z a-z 0-9 _ - ({max} characters at most)"))
+}
+
+/// Networks with commas between them; an address stands for itself alone.
+pub(super) fn networks(text: &str) -> Read<Vec<IpNet>> {
+    let one =
+        |part: &str| part.parse::<IpNet>().ok().or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from));
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let read: Option<Vec<IpNet>> = parts.map(one).collect();
+    read.ok_or_else(|| "is not a list of networks such as 10.0.0.0/8,fd00::/8".to_owned())
+}
+
+pub(super) fn certificates(text: &str) -> Read<Vec<CertificateDer<'static>>> {
+    let path = Path::new(text);
+    let pem =
+        std::fs::read(path).map_err(|error| format!("is no usable file: {}", unreadable(path, &error)))?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let certificates = read.map_err(|error| format!("is not a file of certificates in PEM: {error}"))?;
+    if certificates.is_empty() {
+        return Err("has no certificate in PEM in it".to_owned());
+    }
+    let mut roots = RootCertStore::empty();
+    for certificate in &certificates {
+        roots
+            .add(certificate.clone())
+            .map_err(|error| format!("has an unusable certificate in it: {error}"))?;
+    }
+    Ok(certificates)
+}
+
+pub(super) fn header_prefix(text: &str) -> Read<String> {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = text.len() <= HEADER_PREFIX_LENGTH_MAX
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text.bytes().all(is_allowed)
+        && !HEADER_PREFIXES_TAKEN.contains(&text);
+    if fits {
+        return Ok(text.to_owned());
+    }
+    let taken = HEADER_PREFIXES_TAKEN.join(" and ");
+    Err(format!(
+        "is not 1 to {HEADER_PREFIX_LENGTH_MAX} of a-z 0-9 - that begin with a letter ({taken} are taken)"
+    ))
+}
+
+pub(super) fn log_filter(text: &str) -> Read<String> {
+    match EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("is not a log filter such as info or info,bocau_engine=debug".to_owned()),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Read<LogFormat> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("is neither text nor json".to_owned()),
+    }
+}

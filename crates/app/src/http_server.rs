@@ -1,0 +1,182 @@
+//! The listener of the API: HTTP/1.1 with a limit on whatever a client may hold up.
+//!
+//! A client that is slow with the head of its request is dropped, one that is slow with the body is answered
+//! 408, and all of them together hold a bounded number of connections. HTTP/2 without TLS is left out on
+//! purpose: telling the two apart waits for the client's first bytes without a deadline.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use bocau_engine::EngineClock;
+use http::{Request, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+/// How long a client may take for the head of a request; also how long an idle connection is kept.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a client may take from the head of a request to its answer: 8 MiB at a little over 1 Mbit/s.
+const REQUEST_TIME_MAX: Duration = Duration::from_mins(1);
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Connections at once, where the system's limit of open files allows as many.
+const CONNECTIONS_MAX: usize = 8_192;
+/// Connections at once at least, however low that limit is.
+const CONNECTIONS_MIN: usize = 64;
+/// Open files kept for the database, idle connections to receivers, and the rest of the process.
+const FILES_RESERVED: usize = 256;
+/// How long accepting rests when the system has no more files to give.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A listener that is bound and not yet answering; what connects meanwhile waits in its backlog.
+pub struct HttpServer {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl HttpServer {
+    /// Takes the port.
+    pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
+        match TcpListener::bind(address).await {
+            Ok(listener) => {
+                let address = listener.local_addr()?;
+                Ok(Self { listener, address })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                bail!(
+                    "{address} is taken by another program; set listen (BOCAU_LISTEN, --listen) to another address"
+                )
+            }
+            Err(error) => bail!("cannot listen on {address}: {error}"),
+        }
+    }
+
+    /// Where it listens, with the port the system chose where 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `stop`, then ends when the requests under way are answered.
+    pub async fn run(
+        self,
+        router: axum::Router,
+        clock: Arc<dyn EngineClock>,
+        connections_max: usize,
+        stop: CancellationToken,
+    ) {
+        let permits = Arc::new(Semaphore::new(connections_max));
+        let connections = TaskTracker::new();
+        loop {
+            let (stream, permit) = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                accepted = accept(&self.listener, &permits, &*clock) => accepted,
+            };
+            connections.spawn(converse(stream, router.clone(), clock.clone(), stop.clone(), permit));
+        }
+        drop(self.listener);
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+/// The next connection, when there is room for one.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+    clock: &dyn EngineClock,
+) -> (TcpStream, OwnedSemaphorePermit) {
+    let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, permit),
+            // The client has gone again.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be taken");
+                clock.sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One connection, from its first request to its end.
+async fn converse(
+    stream: TcpStream,
+    router: axum::Router,
+    clock: Arc<dyn EngineClock>,
+    stop: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+) {
+    // Answers are small and written whole: waiting for more to send would only delay them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY was refused");
+    }
+    let service = service_fn(|request| answer(router.clone(), clock.clone(), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+async fn answer(
+    router: axum::Router,
+    clock: Arc<dyn EngineClock>,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    tokio::select! {
+        response = router.oneshot(request.map(Body::new)) => response,
+        () = clock.sleep(REQUEST_TIME_MAX) => {
+            Ok((StatusCode::REQUEST_TIMEOUT, [(header::CONNECTION, "close")]).into_response())
+        }
+    }
+}
+
+/// Asks the system for as many open files as it lets the process have, and answers how many connections that
+/// leaves beside `in_flight_max` attempts: else a crowd of clients could keep deliveries from connecting.
+pub fn connections_max(in_flight_max: usize) -> usize {
+    let files = raise_file_limit().unwrap_or(usize::MAX);
+    files.saturating_sub(in_flight_max + FILES_RESERVED).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)
+}
+
+/// The limit of open files after raising it; none where there is none.
+#[cfg(unix)]
+fn raise_file_limit() -> Option<usize> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// Enough for all that the server opens; systems often allow absurdly more.
+    const FILES_WANTED: u64 = 65_536;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let current = current?;
+    let wanted = maximum.unwrap_or(FILES_WANTED).min(FILES_WANTED).max(current);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
+    usize::try_from(if raised.is_ok() { wanted } else { current }).ok()
+}
+
+#[cfg(not(unix))]
+fn raise_file_limit() -> Option<usize> {
+    None
+}

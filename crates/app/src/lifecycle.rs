@@ -1,0 +1,225 @@
+//! How a server starts, drains and ends.
+//!
+//! Start: the lock of the data directory, the port, the database, the engine, then the first answer. Stop, at
+//! SIGTERM or SIGINT: nothing new is taken in and `/readyz` says 503 at once, while the listener goes on
+//! answering; the attempts in flight end and are recorded; the connections end; the database is closed. All of
+//! it together takes less than 30 s, the time that supervisors give. A second signal ends the process at once;
+//! whatever that cuts short comes back at the next start.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use bocau_api::ApiParts;
+use bocau_domain::address::EgressRules;
+use bocau_engine::egress::{Guard, HttpsOptions, HttpsTransport, SystemResolver};
+use bocau_engine::{Engine, EngineClock, EngineOptions, EngineParts, SystemClock, SystemRng};
+use bocau_store::Store;
+use bocau_store::sqlite::DataDirLock;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::Config;
+use crate::demo::Demo;
+use crate::http_server::{self, HttpServer};
+use crate::measuring;
+use crate::storage::{Storage, plain};
+
+/// How long attempts in flight may take to end: more than the longest timeout a webhook may have.
+const ENGINE_STOP_MAX: Duration = Duration::from_secs(28);
+/// How long the connections may take after that.
+const CONNECTIONS_STOP_MAX: Duration = Duration::from_secs(1);
+/// How long the database may take after that.
+const STORE_CLOSE_MAX: Duration = Duration::from_millis(500);
+/// The exit code of a second signal.
+const EXIT_CUT_SHORT: i32 = 130;
+
+/// Runs a server until a signal ends it.
+pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("signals cannot be received")?;
+    let server = tokio::select! {
+        started = Server::start(config, with_demo) => started?,
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopped before the start was complete");
+            return Ok(());
+        }
+    };
+    let name = signals.next().await;
+    tracing::info!(signal = name, "stopping: attempts in flight end, nothing new is taken in");
+    let impatience = tokio::spawn(async move {
+        signals.next().await;
+        tracing::warn!("a second signal: ending at once");
+        std::process::exit(EXIT_CUT_SHORT);
+    });
+    server.stop().await;
+    impatience.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A server that runs.
+struct Server {
+    engine: Arc<Engine>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn EngineClock>,
+    /// Ends the listener.
+    stop_listening: CancellationToken,
+    listening: JoinHandle<()>,
+    /// What runs beside; ends with the server.
+    _beside: Vec<AbortOnDropHandle<()>>,
+    /// Let go last.
+    _lock: DataDirLock,
+}
+
+impl Server {
+    async fn start(config: Config, with_demo: bool) -> anyhow::Result<Self> {
+        let lock = DataDirLock::acquire(&config.data_dir).map_err(plain)?;
+        let http = HttpServer::bind(config.listen).await?;
+        let metrics = measuring::start()?;
+        let clock: Arc<dyn EngineClock> = Arc::new(SystemClock::new());
+        let Storage { store, master_key } = Storage::open(&config).await?;
+        let demo = if with_demo { Some(Demo::prepare(&*store, &*clock).await?) } else { None };
+
+        let connections_max = http_server::connections_max(config.lanes.total);
+        let bootstrap_key = config.bootstrap_api_key.clone();
+        let parts = engine_parts(&config, demo.as_ref(), http.address(), store.clone(), clock.clone())?;
+        let options =
+            EngineOptions { policy: config.policy, lanes: config.lanes, header_prefix: config.header_prefix };
+        let engine = Engine::start(parts, options).await.map_err(plain)?;
+
+        let router = bocau_api::router(ApiParts {
+            engine: engine.clone(),
+            master_key: master_key.clone(),
+            bootstrap_key,
+            metrics: Some(metrics.clone()),
+        });
+        let url = url_of(http.address());
+        let stop_listening = CancellationToken::new();
+        let running = http.run(router, clock.clone(), connections_max, stop_listening.clone());
+        let listening = tokio::spawn(running);
+        announce(&url);
+        let mut beside = vec![tokio::spawn(measuring::keep_up(metrics, clock.clone()))];
+        if let Some(demo) = demo {
+            let engine = engine.clone();
+            beside.push(tokio::spawn(async move { demo.run(&engine, &master_key, &url).await }));
+        }
+        let beside = beside.into_iter().map(AbortOnDropHandle::new).collect();
+        Ok(Self { engine, store, clock, stop_listening, listening, _beside: beside, _lock: lock })
+    }
+
+    async fn stop(self) {
+        self.engine.begin_stop();
+        if !self.within(ENGINE_STOP_MAX, self.engine.stop()).await {
+            tracing::warn!("attempts in flight are cut short; they come back at the next start");
+        }
+        self.stop_listening.cancel();
+        let abort = self.listening.abort_handle();
+        let clock = self.clock.clone();
+        tokio::select! {
+            _ = self.listening => {}
+            () = clock.sleep(CONNECTIONS_STOP_MAX) => abort.abort(),
+        }
+        tokio::select! {
+            () = self.store.close() => {}
+            () = clock.sleep(STORE_CLOSE_MAX) => tracing::warn!("the database was left before it was closed"),
+        }
+    }
+
+    /// Whether `work` ended within `span`.
+    async fn within(&self, span: Duration, work: impl Future<Output = ()>) -> bool {
+        tokio::select! {
+            () = work => true,
+            () = self.clock.sleep(span) => false,
+        }
+    }
+}
+
+fn engine_parts(
+    config: &Config,
+    demo: Option<&Demo>,
+    own: SocketAddr,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn EngineClock>,
+) -> anyhow::Result<EngineParts> {
+    let mut allowed = config.egress_allow.clone();
+    let mut extra_roots = config.egress_roots.clone();
+    if let Some(demo) = demo {
+        allowed.push(demo.network());
+        extra_roots.push(demo.root().clone());
+    }
+    let rules = Arc::new(EgressRules { allowed, allow_http: config.egress_allow_http, own: vec![own] });
+    let resolver = SystemResolver::new().map_err(|error| anyhow!("the system's name servers: {error}"))?;
+    let guard = Guard::new(rules.clone(), Arc::new(resolver));
+    let transport = HttpsTransport::new(guard, HttpsOptions { extra_roots })?;
+    Ok(EngineParts {
+        store,
+        clock,
+        rng: Arc::new(SystemRng),
+        transport: Arc::new(transport),
+        rules,
+        catalogue: Arc::new(config.catalogue.clone()),
+    })
+}
+
+/// The address as somebody at this machine would type it.
+fn url_of(address: SocketAddr) -> String {
+    let mut shown = address;
+    if address.ip().is_unspecified() {
+        shown.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    format!("http://{shown}")
+}
+
+/// The line that tells people, and programs that asked for port 0, where the server is.
+fn announce(url: &str) {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut stdout = std::io::stdout().lock();
+    let written = writeln!(stdout, "bocau {version} listens on {url}").and_then(|()| stdout.flush());
+    if let Err(error) = written {
+        tracing::debug!(%error, "standard output is closed");
+    }
+    tracing::info!(%url, version, "listening");
+}
+
+/// The signals that ask a server to stop.
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> &'static str {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        "Ctrl-C"
+    }
+}

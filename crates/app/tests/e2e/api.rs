@@ -1,0 +1,142 @@
+//! The API as a client of it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bocau_engine::{EngineClock as _, SystemClock};
+use bocau_testkit::patience::capped;
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+/// The store of these tests.
+pub(crate) const STORE: &str = "552";
+/// Between two looks at something that only the API can tell.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A client with a key.
+#[derive(Clone)]
+pub(crate) struct Api {
+    http: Client<HttpConnector, Full<Bytes>>,
+    url: String,
+    key: String,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The body, `null` where it is no JSON.
+    pub(crate) body: Value,
+    /// The body as text.
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// The body of an answer that is what was expected.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+}
+
+impl Api {
+    pub(crate) fn new(url: &str, key: &str) -> Self {
+        let http = Client::builder(TokioExecutor::new()).build_http();
+        Self { http, url: url.to_owned(), key: key.to_owned() }
+    }
+
+    /// Sends a request; none where no answer came.
+    pub(crate) async fn send(&self, method: Method, path: &str, body: String) -> Option<Answer> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.key))
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .expect("the request is well formed");
+        let response = self.http.request(request).await.ok()?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.ok()?.to_bytes();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Some(Answer { status, body: serde_json::from_str(&text).unwrap_or_default(), text })
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, String::new()).await.expect("an answer")
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, body.to_string()).await.expect("an answer")
+    }
+
+    /// Makes the store and a webhook for all types; answers the webhook.
+    pub(crate) async fn set_up(&self, url: &str) -> Value {
+        self.post("/api/v1/stores", &json!({"id": STORE, "name": "Điểm bán 1"})).await.expect(201);
+        self.add_webhook(json!({"url": url, "events": ["*"]})).await
+    }
+
+    pub(crate) async fn add_webhook(&self, webhook: Value) -> Value {
+        self.post(&format!("/api/v1/stores/{STORE}/webhooks"), &webhook).await.expect(201)
+    }
+
+    /// Publishes an order; answers the event's id.
+    pub(crate) async fn publish(&self, object_id: &str) -> String {
+        let event = json!({"type": "order.created", "object_id": object_id, "payload": {"id": object_id}});
+        let answer = self.post(&format!("/api/v1/stores/{STORE}/events"), &event).await.expect(202);
+        answer["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The first delivery of an event.
+    pub(crate) async fn delivery_of(&self, event: &str) -> Value {
+        let event = self.get(&format!("/api/v1/stores/{STORE}/events/{event}")).await.expect(200);
+        event["deliveries"][0].clone()
+    }
+
+    /// Waits until the first delivery of an event has this status.
+    pub(crate) async fn wait_for_status(&self, event: &str, status: &str) -> Value {
+        look_until(async || {
+            let delivery = self.delivery_of(event).await;
+            (delivery["status"] == status).then_some(delivery)
+        })
+        .await
+    }
+
+    /// All deliveries, newest first.
+    pub(crate) async fn deliveries(&self) -> Vec<Value> {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/v1/stores/{STORE}/deliveries?limit=200{cursor}");
+            let page = self.get(&path).await.expect(200);
+            all.extend(page["data"].as_array().expect("a list").iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return all,
+            }
+        }
+    }
+}
+
+/// Looks until there is something to see. What another process does can only be asked for; the wait between
+/// two looks is no part of any test's truth.
+pub(crate) async fn look_until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let clock = SystemClock::new();
+    let looking = async {
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            pause(&clock).await;
+        }
+    };
+    capped(looking, || "looking for something that did not come".to_owned()).await
+}
+
+fn pause(clock: &SystemClock) -> impl Future<Output = ()> {
+    clock.sleep(LOOK_INTERVAL)
+}

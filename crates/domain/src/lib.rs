@@ -1,0 +1,39 @@
+//! What the words of Bồ Câu mean: types that carry the rules, and pure functions over them.
+//!
+//! No I/O, no async, no serde, no SQL: time and randomness are handed in ([`Clock`], [`Rng`]), and the
+//! boundaries (store, API) convert. Everything else in the workspace depends on this crate, and it depends
+//! on none of the others.
+
+pub mod acknowledgement;
+pub mod address;
+pub mod api_key;
+pub mod attempt;
+pub mod catalogue;
+pub mod delivery;
+pub mod event;
+pub mod header;
+pub mod ids;
+pub mod limits;
+pub mod retry;
+pub mod signing;
+pub mod store;
+pub mod time;
+pub mod transition;
+pub mod webhook;
+pub mod webhook_url;
+
+pub use acknowledgement::{Verdict, judge_response};
+pub use api_key::{ApiKey, ApiKeyId, Owner, Scope, Scopes};
+pub use attempt::{Attempt, Outcome, Trigger};
+pub use catalogue::{Catalogue, CatalogueEntry, EventPattern};
+pub use delivery::{Delivery, DeliveryState, Reason, Status};
+pub use event::{Event, EventType, ObjectId};
+pub use header::{CustomHeader, HeaderRefusal};
+pub use ids::{DeliveryId, EventId, IdSource, WebhookId};
+pub use retry::{DeliveryPolicy, PolicyOverrides, RetryPolicy};
+pub use signing::{SigningSecret, SigningSecrets};
+pub use store::{StoreId, StoreInfo};
+pub use time::{Clock, Rng, Timestamp};
+pub use transition::{Input, Refusal, transition};
+pub use webhook::{Webhook, WebhookChange};
+pub use webhook_url::{UrlRefusal, WebhookUrl};

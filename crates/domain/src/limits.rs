@@ -1,0 +1,53 @@
+//! Every limit on what comes in, by name. A limit has one home: here where it is a rule of the product, in
+//! the engine where it is a property of the machine.
+
+use std::time::Duration;
+
+/// Bytes of one event's payload.
+pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of one request with one event: its payload and what stands around it.
+pub const EVENT_REQUEST_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 4 * 1024;
+/// Bytes of one batch request.
+pub const BATCH_REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of any other request body.
+pub const CONFIG_REQUEST_BYTES_MAX: usize = 512 * 1024;
+/// Events in one batch.
+pub const BATCH_EVENTS_MAX: usize = 500;
+/// Objects and arrays inside one another in a payload.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Characters of an event type's name.
+pub const EVENT_TYPE_LENGTH_MAX: usize = 100;
+/// Characters of an object id.
+pub const OBJECT_ID_LENGTH_MAX: usize = 128;
+/// Characters of a store's id.
+pub const STORE_ID_LENGTH_MAX: usize = 64;
+/// Characters of a store's name.
+pub const STORE_NAME_LENGTH_MAX: usize = 200;
+/// Characters of a webhook's description.
+pub const DESCRIPTION_LENGTH_MAX: usize = 500;
+/// Characters of an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
+/// How long an `Idempotency-Key` is remembered.
+pub const IDEMPOTENCY_KEY_LIFETIME: Duration = Duration::from_hours(24);
+/// Webhooks of one store.
+pub const WEBHOOKS_PER_STORE_MAX: usize = 100;
+/// Event types or groups one webhook may name.
+pub const PATTERNS_PER_WEBHOOK_MAX: usize = 100;
+/// Bytes of a webhook's URL.
+pub const URL_LENGTH_MAX: usize = 2048;
+/// Custom headers of one webhook.
+pub const HEADERS_MAX: usize = 50;
+/// Bytes of one custom header's value.
+pub const HEADER_VALUE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of one custom header's name.
+pub const HEADER_NAME_BYTES_MAX: usize = 200;
+/// How long a rotated signing secret keeps signing beside the new one.
+pub const OLD_SECRET_LIFETIME: Duration = Duration::from_hours(24);
+/// Rows of one page of a list, unless the request says otherwise.
+pub const PAGE_LIMIT_DEFAULT: usize = 50;
+/// Rows of one page of a list at most.
+pub const PAGE_LIMIT_MAX: usize = 200;
+/// Attempts in a row that may end `interrupted` before a delivery is given up.
+pub const INTERRUPTIONS_MAX: u32 = 5;
+/// How far `Retry-After` may push the next attempt.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);

@@ -1,0 +1,74 @@
+//! The store: the tenant that owns everything below it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::limits::STORE_ID_LENGTH_MAX;
+use crate::time::Timestamp;
+
+/// A store's id as the platform gives it: 1 to 64 of `A-Z a-z 0-9 _ -`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreId(std::sync::Arc<str>);
+
+/// Why a text is no store id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a store id is 1 to {STORE_ID_LENGTH_MAX} of A-Z a-z 0-9 _ -")]
+pub struct StoreIdError;
+
+impl StoreId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for StoreId {
+    type Err = StoreIdError;
+
+    fn from_str(text: &str) -> Result<Self, StoreIdError> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if (1..=STORE_ID_LENGTH_MAX).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.into()))
+        } else {
+            Err(StoreIdError)
+        }
+    }
+}
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is known of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreInfo {
+    /// The platform's id of it.
+    pub id: StoreId,
+    /// What people call it.
+    pub name: String,
+    /// When it was made here.
+    pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_id_is_1_to_64_of_the_allowed_characters() {
+        for text in ["552", "a", "A_b-9", &"x".repeat(64)] {
+            assert!(text.parse::<StoreId>().is_ok(), "{text}");
+        }
+        for text in ["", " 552", "a/b", "điểm", "a.b", &"x".repeat(65)] {
+            assert!(text.parse::<StoreId>().is_err(), "{text}");
+        }
+    }
+}

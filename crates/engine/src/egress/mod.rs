@@ -1,0 +1,13 @@
+//! Egress: the only way out. Where a connection may go is decided here, on the address it goes to.
+//!
+//! - [`guard`]: resolves a host's name, judges every address of the answer, connects to one of those
+//! - [`https`]: the shared https client over it, with every limit on what an answer may be
+//!
+//! URLs come from strangers. Nothing else in the workspace opens a connection to one, no proxy variable of
+//! the environment is read, and no redirect is followed.
+
+pub mod guard;
+pub mod https;
+
+pub use guard::{Guard, Resolver, SystemResolver};
+pub use https::{HttpsOptions, HttpsTransport};

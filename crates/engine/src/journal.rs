@@ -1,0 +1,223 @@
+//! Journal: gathers what has come in while the last commit ran, and has it written in one.
+//!
+//! No timer: a lone event waits for nothing, and a flood shares its fsync. Deliveries that their lane can
+//! start soon are written claimed and go into it from memory; the rest is written unclaimed, for the
+//! scheduler to claim later.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bocau_domain::{Input, Trigger, transition};
+use bocau_store::{Appended, ClaimRef, Claimed, NewEvent, Store, StoreError, Submission};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::EngineClock;
+use crate::dispatch::Dispatch;
+use crate::lanes::Lanes;
+use crate::schedule::Schedule;
+
+/// How long a claim holds. It is never renewed: an attempt starts only while enough of it is left.
+pub const LEASE: Duration = Duration::from_secs(45);
+/// Requests that may wait for the commit after the running one.
+pub const WAITING_MAX: usize = 8_192;
+/// Bytes of payload that may wait for the commit after the running one.
+pub const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Events of one commit.
+pub const COMMIT_EVENTS_MAX: usize = 2_048;
+
+/// Why a submission was not written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum JournalError {
+    /// More waits for the next commit than may.
+    #[error("too much is waiting to be written")]
+    Overloaded,
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+struct Waiting {
+    submission: Submission,
+    bytes: usize,
+    answer: oneshot::Sender<Result<Appended, StoreError>>,
+}
+
+/// Takes submissions in and answers each when it is durable.
+pub struct Journal {
+    waiting: mpsc::Sender<Waiting>,
+    waiting_bytes: Arc<AtomicUsize>,
+}
+
+/// The journal's one committer; [`Committer::run`] is its life.
+pub struct Committer {
+    waiting: mpsc::Receiver<Waiting>,
+    waiting_bytes: Arc<AtomicUsize>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn EngineClock>,
+    lanes: Arc<Lanes>,
+    schedule: Arc<Schedule>,
+    dispatch: Arc<Dispatch>,
+}
+
+impl Journal {
+    /// A journal and its committer.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn EngineClock>,
+        lanes: Arc<Lanes>,
+        schedule: Arc<Schedule>,
+        dispatch: Arc<Dispatch>,
+    ) -> (Self, Committer) {
+        let (sender, waiting) = mpsc::channel(WAITING_MAX);
+        let waiting_bytes = Arc::new(AtomicUsize::new(0));
+        let journal = Self { waiting: sender, waiting_bytes: waiting_bytes.clone() };
+        (journal, Committer { waiting, waiting_bytes, store, clock, lanes, schedule, dispatch })
+    }
+
+    /// Has a submission written; it is durable when this says [`Appended::Accepted`].
+    pub async fn submit(&self, submission: Submission) -> Result<Appended, JournalError> {
+        let bytes = submission.events.iter().map(|event| event.payload.len()).sum();
+        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { submission, bytes, answer };
+        let sent = if before > WAITING_BYTES_MAX {
+            Err(JournalError::Overloaded)
+        } else {
+            self.waiting.try_send(waiting).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => JournalError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => JournalError::Stopping,
+            })
+        };
+        if let Err(error) = sent {
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(error);
+        }
+        Ok(answered.await.map_err(|_| JournalError::Stopping)??)
+    }
+}
+
+impl Committer {
+    /// Commits until `stop` ends, then what is still waiting.
+    pub async fn run(mut self, stop: tokio_util::sync::CancellationToken) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                first = self.waiting.recv() => first,
+                () = stop.cancelled() => {
+                    self.waiting.close();
+                    self.waiting.recv().await
+                }
+            };
+            let Some(first) = first else { return };
+            let batch = self.gather(first);
+            self.commit(batch).await;
+        }
+    }
+
+    fn gather(&mut self, first: Waiting) -> Vec<Waiting> {
+        let mut events = first.submission.events.len();
+        let mut batch = vec![first];
+        while events < COMMIT_EVENTS_MAX
+            && let Ok(next) = self.waiting.try_recv()
+        {
+            events += next.submission.events.len();
+            batch.push(next);
+        }
+        let bytes: usize = batch.iter().map(|waiting| waiting.bytes).sum();
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        batch
+    }
+
+    async fn commit(&self, batch: Vec<Waiting>) {
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut submissions = Vec::with_capacity(batch.len());
+        let mut handovers = Vec::with_capacity(batch.len());
+        for mut waiting in batch {
+            handovers.push(self.claim_what_fits(&mut waiting.submission));
+            submissions.push(waiting.submission);
+            answers.push(waiting.answer);
+        }
+        let started = self.clock.monotonic();
+        let results = self.store.append(submissions).await;
+        metrics::histogram!("bocau_commit_seconds", "what" => "journal")
+            .record(self.clock.monotonic().saturating_sub(started));
+        for (handover, result) in handovers.into_iter().zip(&results) {
+            self.hand_over(handover, matches!(result, Ok(Appended::Accepted)));
+        }
+        self.dispatch.pump();
+        for (answer, result) in answers.into_iter().zip(results) {
+            // Nobody waits any more where the publisher has hung up; the events are kept all the same.
+            let _ = answer.send(result);
+        }
+    }
+
+    /// Writes those deliveries as claimed that their lanes promise a place to.
+    fn claim_what_fits(&self, submission: &mut Submission) -> Handover {
+        let now = self.clock.now();
+        let mut handover = Handover::default();
+        let mut lanes = self.lanes.lock();
+        for event in &mut submission.events {
+            for index in 0..event.deliveries.len() {
+                let delivery = &event.deliveries[index];
+                let Some(webhook) = delivery.webhook_id else { continue };
+                let claim = Input::Claim { now, lease: LEASE };
+                let claimed = transition(&delivery.state, &claim).ok();
+                // Where older deliveries wait in the store, half of the lane is left to them.
+                let may_enter =
+                    event.is_test || lanes.wants_more(webhook) || !self.schedule.is_due(webhook, now);
+                match claimed {
+                    Some(state) if may_enter && lanes.reserve(webhook, event.payload.len()) => {
+                        event.deliveries[index].state = state;
+                        handover.claimed.push(job(&submission.store, event, index));
+                    }
+                    _ => handover.unclaimed.push((webhook, now)),
+                }
+            }
+        }
+        handover
+    }
+
+    fn hand_over(&self, handover: Handover, is_written: bool) {
+        {
+            let mut lanes = self.lanes.lock();
+            for claimed in handover.claimed {
+                if is_written {
+                    lanes.push_reserved(claimed);
+                } else {
+                    lanes.cancel(claimed.webhook, claimed.payload.len());
+                }
+            }
+        }
+        if is_written {
+            for (webhook, due_at) in handover.unclaimed {
+                self.schedule.note(webhook, due_at);
+            }
+        }
+    }
+}
+
+/// What goes on from a submission once it is durable.
+#[derive(Default)]
+struct Handover {
+    claimed: Vec<Claimed>,
+    unclaimed: Vec<(bocau_domain::WebhookId, bocau_domain::Timestamp)>,
+}
+
+fn job(store: &bocau_domain::StoreId, event: &NewEvent, index: usize) -> Claimed {
+    let delivery = &event.deliveries[index];
+    Claimed {
+        claim: ClaimRef { store: store.clone(), delivery: delivery.id, claim: delivery.state.claim },
+        lease_until: delivery.state.claimed_until.expect("it was claimed just now"),
+        webhook: delivery.webhook_id.expect("only a delivery with a webhook is claimed"),
+        event: event.id,
+        event_type: event.event_type.clone(),
+        object_id: event.object_id.clone(),
+        payload: event.payload.clone(),
+        trigger: if event.is_test { Trigger::Test } else { Trigger::Auto },
+        number: delivery.state.last_number + 1,
+    }
+}

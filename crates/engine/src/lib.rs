@@ -1,0 +1,32 @@
+//! The delivery engine: how an event gets from the request that published it to the merchant's server.
+//!
+//! One file per step, in the order an event passes them:
+//!
+//! - [`router`]: which webhooks of the store want it
+//! - [`journal`]: gathers what has come in and has it written in one commit
+//! - [`lanes`]: one queue per webhook, so that a slow receiver delays nobody else
+//! - [`dispatch`]: takes deliveries out of the lanes and makes their attempts
+//! - [`sender`]: one attempt, from the request's headers to the judgement of the answer
+//! - [`egress`]: the guard that decides where a connection may go, and the https transport
+//! - [`recorder`]: writes how attempts ended, many in one commit
+//! - [`schedule`] and [`scheduler`]: bring back what is due again, from the store into the lanes
+//! - [`sweeper`]: removes what is over
+//!
+//! [`Engine`] puts them together. Time, randomness and the network are handed in ([`clock`],
+//! [`sender::Transport`], [`egress::Resolver`]), so that tests step a clock instead of waiting.
+
+pub mod clock;
+pub mod dispatch;
+pub mod egress;
+mod engine;
+pub mod journal;
+pub mod lanes;
+pub mod recorder;
+pub mod router;
+pub mod schedule;
+pub mod scheduler;
+pub mod sender;
+pub mod sweeper;
+
+pub use clock::{EngineClock, SystemClock, SystemRng};
+pub use engine::{Engine, EngineOptions, EngineParts, IncomingEvent, PublishError, Published, TestSend};

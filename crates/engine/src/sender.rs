@@ -1,0 +1,370 @@
+//! Sender: one attempt, from the request's headers to the judgement of the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bocau_domain::address::EgressRules;
+use bocau_domain::{DeliveryPolicy, Outcome, Timestamp, UrlRefusal, Webhook, judge_response};
+use bocau_store::{AttemptRecord, Claimed};
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use secrecy::ExposeSecret as _;
+
+use crate::clock::EngineClock;
+
+/// Bytes of an answer's body that the history keeps.
+pub const BODY_KEPT_MAX: usize = 16 * 1024;
+/// Bytes of an answer's headers that the history keeps, names and values together.
+pub const HEADERS_KEPT_MAX: usize = 16 * 1024;
+/// What stands in the history in place of the value of a webhook's own header.
+pub const MASK: &str = "••••••";
+/// The prefix of our own headers, unless configured.
+pub const HEADER_PREFIX_DEFAULT: &str = "bocau";
+
+/// A request that is about to leave.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Where to.
+    pub url: String,
+    /// Names in lower case or as the owner wrote them, with their values.
+    pub headers: Vec<(String, String)>,
+    /// The payload.
+    pub body: Bytes,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body, up to what is read of it.
+    pub body: Vec<u8>,
+    /// Whether that is all of it.
+    pub is_whole: bool,
+}
+
+/// Why nothing usable came back. The texts are for a programmer and hold no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendError {
+    /// The guard did not let it out.
+    Blocked {
+        /// A stable word.
+        reason: &'static str,
+        /// The reason with the address.
+        detail: String,
+    },
+    /// The name has no address.
+    Dns(String),
+    /// No connection.
+    Connect(String),
+    /// The certificate or handshake was refused.
+    Tls(String),
+    /// No HTTP, or over a limit.
+    Protocol(String),
+    /// The head came and the body broke off.
+    BrokeOff {
+        /// The status code that had come.
+        status: u16,
+        /// What happened.
+        detail: String,
+    },
+}
+
+/// The network. The program hands in [`crate::egress::HttpsTransport`], simulations their own.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// Sends a POST and reads the answer. Has no deadline of its own: the sender drops it at the attempt's.
+    async fn post(&self, outgoing: Outgoing) -> Result<Answer, SendError>;
+}
+
+/// Makes attempts.
+pub struct Sender {
+    clock: Arc<dyn EngineClock>,
+    transport: Arc<dyn Transport>,
+    rules: Arc<EgressRules>,
+    header_prefix: String,
+}
+
+impl Sender {
+    /// Over this network; `rules` judge each URL once more before it is used.
+    pub fn new(
+        clock: Arc<dyn EngineClock>,
+        transport: Arc<dyn Transport>,
+        rules: Arc<EgressRules>,
+        header_prefix: String,
+    ) -> Self {
+        Self { clock, transport, rules, header_prefix }
+    }
+
+    /// Makes the attempt that a claim stands for. Ends within the policy's timeout.
+    pub async fn attempt(
+        &self,
+        claimed: &Claimed,
+        webhook: &Webhook,
+        policy: DeliveryPolicy,
+    ) -> AttemptRecord {
+        let started_at = self.clock.now();
+        let started = self.clock.monotonic();
+        let headers = self.headers(claimed, webhook, started_at);
+        let request_headers = masked(&headers, webhook);
+        let url = webhook.url.as_str().to_owned();
+        let outgoing = Outgoing { url, headers, body: claimed.payload.clone() };
+        let result = match webhook.url.judge(&self.rules) {
+            Ok(()) => self.within(policy.timeout, outgoing).await,
+            Err(refusal) => Some(Err(blocked(refusal))),
+        };
+        let duration = self.clock.monotonic().saturating_sub(started);
+        let ended = End::of(result, policy.timeout, started_at + duration);
+        AttemptRecord {
+            claim: claimed.claim.clone(),
+            webhook: claimed.webhook,
+            trigger: claimed.trigger,
+            started_at,
+            duration,
+            outcome: ended.outcome,
+            status_code: ended.status_code,
+            error: ended.error,
+            request_headers,
+            response_headers: ended.headers,
+            response_body: ended.body,
+            response_truncated: ended.truncated,
+            gone: ended.gone,
+            retry_after: ended.retry_after,
+            policy: policy.retry,
+        }
+    }
+
+    async fn within(&self, timeout: Duration, outgoing: Outgoing) -> Option<Result<Answer, SendError>> {
+        let deadline = self.clock.sleep(timeout);
+        match select(self.transport.post(outgoing), deadline).await {
+            Either::Left((result, _)) => Some(result),
+            Either::Right(((), _)) => None,
+        }
+    }
+
+    fn headers(&self, claimed: &Claimed, webhook: &Webhook, at: Timestamp) -> Vec<(String, String)> {
+        let own = |name: &str| format!("{}-{name}", self.header_prefix);
+        let given = |name: &str, value: String| (name.to_owned(), value);
+        let mut headers = vec![
+            given("content-type", "application/json".into()),
+            given("accept-encoding", "identity".into()),
+            given("user-agent", concat!("bocau/", env!("CARGO_PKG_VERSION")).into()),
+            given("webhook-id", claimed.event.to_string()),
+            given("webhook-timestamp", at.as_seconds().to_string()),
+            given("webhook-signature", webhook.secrets.signature(claimed.event, at, &claimed.payload)),
+            (own("event"), claimed.event_type.to_string()),
+            (own("object-id"), claimed.object_id.to_string()),
+            (own("store"), claimed.claim.store.to_string()),
+            (own("attempt"), claimed.number.to_string()),
+        ];
+        let custom = webhook.headers.iter();
+        headers.extend(custom.map(|header| (header.name.clone(), header.value.expose_secret().to_owned())));
+        headers
+    }
+}
+
+/// The headers as the history shows them: what the owner gave may be a password.
+fn masked(headers: &[(String, String)], webhook: &Webhook) -> Vec<(String, String)> {
+    let ours = headers.len() - webhook.headers.len();
+    let shown = |(index, (name, value)): (usize, &(String, String))| {
+        (name.clone(), if index < ours { value.clone() } else { MASK.to_owned() })
+    };
+    headers.iter().enumerate().map(shown).collect()
+}
+
+fn blocked(refusal: UrlRefusal) -> SendError {
+    SendError::Blocked { reason: refusal.code(), detail: refusal.to_string() }
+}
+
+/// How an attempt ended, before it becomes a record.
+struct End {
+    outcome: Outcome,
+    status_code: Option<u16>,
+    error: Option<String>,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    truncated: bool,
+    gone: bool,
+    retry_after: Option<Timestamp>,
+}
+
+impl End {
+    /// Of what the transport gave; `None` where the deadline came first.
+    fn of(result: Option<Result<Answer, SendError>>, timeout: Duration, now: Timestamp) -> Self {
+        match result {
+            Some(Ok(answer)) => Self::answered(answer, now),
+            None => Self::unanswered(
+                Outcome::Timeout,
+                None,
+                format!("no complete answer within {} s", timeout.as_secs()),
+            ),
+            Some(Err(SendError::Blocked { reason, detail })) => {
+                metrics::counter!("bocau_egress_blocked_total", "reason" => reason).increment(1);
+                Self::unanswered(Outcome::Blocked, None, detail)
+            }
+            Some(Err(SendError::Dns(detail))) => Self::unanswered(Outcome::DnsError, None, detail),
+            Some(Err(SendError::Connect(detail))) => Self::unanswered(Outcome::ConnectError, None, detail),
+            Some(Err(SendError::Tls(detail))) => Self::unanswered(Outcome::TlsError, None, detail),
+            Some(Err(SendError::Protocol(detail))) => Self::unanswered(Outcome::ProtocolError, None, detail),
+            Some(Err(SendError::BrokeOff { status, detail })) => {
+                Self::unanswered(Outcome::ProtocolError, Some(status), detail)
+            }
+        }
+    }
+
+    fn unanswered(outcome: Outcome, status_code: Option<u16>, error: String) -> Self {
+        Self {
+            outcome,
+            status_code,
+            error: Some(error),
+            headers: Vec::new(),
+            body: Vec::new(),
+            truncated: false,
+            gone: false,
+            retry_after: None,
+        }
+    }
+
+    fn answered(answer: Answer, now: Timestamp) -> Self {
+        let body_status = if answer.is_whole { body_status(&answer.body) } else { None };
+        let verdict = judge_response(answer.status, body_status);
+        let error = match verdict.outcome {
+            Outcome::Success => None,
+            Outcome::Rejected => {
+                body_status.map(|status| format!("HTTP {}, but the body says status {status}", answer.status))
+            }
+            _ => Some(format!("HTTP {}", answer.status)),
+        };
+        let asks_to_wait = matches!(answer.status, 429 | 503);
+        let retry_after = asks_to_wait.then(|| retry_after(&answer.headers, now)).flatten();
+        let truncated = !answer.is_whole || answer.body.len() > BODY_KEPT_MAX;
+        let mut body = answer.body;
+        body.truncate(BODY_KEPT_MAX);
+        Self {
+            outcome: verdict.outcome,
+            status_code: Some(answer.status),
+            error,
+            headers: kept(answer.headers),
+            body,
+            truncated,
+            gone: verdict.gone,
+            retry_after,
+        }
+    }
+}
+
+/// The headers up to [`HEADERS_KEPT_MAX`] bytes.
+fn kept(headers: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut bytes = 0;
+    let fits = |(name, value): &(String, String)| {
+        bytes += name.len() + value.len();
+        bytes <= HEADERS_KEPT_MAX
+    };
+    headers.into_iter().take_while(fits).collect()
+}
+
+/// The `status` of a body that is a JSON object, where it is an integer. `"200"` and `200.5` are none.
+fn body_status(body: &[u8]) -> Option<i64> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        status: Option<serde_json::Value>,
+    }
+    // A JSON array would also fill a struct: only an object counts.
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return None;
+    }
+    serde_json::from_slice::<Body>(body).ok()?.status?.as_i64()
+}
+
+/// The moment `Retry-After` names, as seconds or as a date (RFC 9110, section 10.2.3).
+fn retry_after(headers: &[(String, String)], now: Timestamp) -> Option<Timestamp> {
+    let (_, value) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit mean longer than any wait we keep.
+        return Some(now + Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Timestamp::default() + since_epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, headers: vec![], body: body.into(), is_whole: true }
+    }
+
+    fn outcome(answer: Answer) -> Outcome {
+        End::answered(answer, NOW).outcome
+    }
+
+    #[test]
+    fn the_body_counts_only_where_it_is_an_object_with_an_integer_status() {
+        for (body, expected) in [
+            (r#"{"status": 200, "message": "OK"}"#, Outcome::Success),
+            (r#"{"status": 500}"#, Outcome::Rejected),
+            (r#" { "status":404 }"#, Outcome::Rejected),
+            (r#"{"status": "5"}"#, Outcome::Success),
+            (r#"{"status": "500"}"#, Outcome::Success),
+            (r#"{"status": 500.5}"#, Outcome::Success),
+            (r#"{"status": null}"#, Outcome::Success),
+            (r#"{"status": 99999999999999999999}"#, Outcome::Success),
+            ("[500]", Outcome::Success),
+            ("500", Outcome::Success),
+            (r#"{"status": 500"#, Outcome::Success),
+            ("", Outcome::Success),
+            ("<html>OK</html>", Outcome::Success),
+        ] {
+            assert_eq!(outcome(answer(200, body)), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_body_longer_than_the_cap_is_judged_by_its_status_alone() {
+        let long = Answer { is_whole: false, ..answer(200, r#"{"status": 500}"#) };
+        let end = End::answered(long, NOW);
+        assert_eq!((end.outcome, end.truncated), (Outcome::Success, true));
+    }
+
+    #[test]
+    fn the_history_keeps_the_beginning_of_a_long_body() {
+        let end = End::answered(answer(500, &"x".repeat(BODY_KEPT_MAX + 1)), NOW);
+        assert_eq!((end.body.len(), end.truncated), (BODY_KEPT_MAX, true));
+        let end = End::answered(answer(500, &"x".repeat(BODY_KEPT_MAX)), NOW);
+        assert_eq!((end.body.len(), end.truncated), (BODY_KEPT_MAX, false));
+    }
+
+    #[test]
+    fn a_body_that_broke_off_after_a_2xx_is_a_failure() {
+        let end = End::of(
+            Some(Err(SendError::BrokeOff { status: 200, detail: "reset".into() })),
+            Duration::ZERO,
+            NOW,
+        );
+        assert_eq!((end.outcome, end.status_code), (Outcome::ProtocolError, Some(200)));
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date_and_only_where_it_means_something() {
+        let read = |status: u16, value: &str| {
+            let headers = vec![("Retry-After".to_owned(), value.to_owned())];
+            End::answered(Answer { headers, ..answer(status, "") }, NOW).retry_after
+        };
+        assert_eq!(read(503, "120"), Some(NOW + Duration::from_mins(2)));
+        assert_eq!(read(429, " 0 "), Some(NOW));
+        assert_eq!(read(429, "Thu, 01 Jan 1970 01:00:00 GMT"), Some(Timestamp::from_millis(3_600_000)));
+        assert!(read(429, "99999999999999999999999") > Some(NOW + Duration::from_hours(24 * 365)));
+        for nonsense in ["", "-5", "soon", "1.5", "12 parsecs"] {
+            assert_eq!(read(503, nonsense), None, "{nonsense}");
+        }
+        assert_eq!(read(500, "120"), None, "only 429 and 503 carry it");
+    }
+}

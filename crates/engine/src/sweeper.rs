@@ -1,0 +1,33 @@
+//! Sweeper: removes what is over (rows of deleted stores, old idempotency keys) in small batches, so that
+//! no writer waits for long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bocau_store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::EngineClock;
+
+/// The pause after everything that is over has been removed.
+const PAUSE: Duration = Duration::from_mins(1);
+/// The pause between two batches while there is more.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// Removes what is over until `stop` ends.
+pub async fn run(store: Arc<dyn Store>, clock: Arc<dyn EngineClock>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let pause = match store.sweep(clock.now()).await {
+            Ok(true) => BREATH,
+            Ok(false) => PAUSE,
+            Err(error) => {
+                tracing::warn!(%error, "sweeping failed; trying again");
+                PAUSE
+            }
+        };
+        tokio::select! {
+            () = clock.sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}

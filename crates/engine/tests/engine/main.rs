@@ -1,0 +1,11 @@
+//! What the engine promises, over real connections and a real database, with time in the test's hand.
+
+mod delivery;
+mod isolation;
+mod misbehaviour;
+mod names;
+mod recovery;
+mod routing;
+mod simulation;
+mod store_failure;
+mod timing;

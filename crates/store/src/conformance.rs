@@ -1,0 +1,138 @@
+//! The suite that every backend passes: statements about the product, over `Arc<dyn Store>` alone.
+//!
+//! [`conformance_suite!`](crate::conformance_suite) makes a test of each case. Time is always passed in;
+//! nothing sleeps. The cases stand in one file per subject, [`world`] is what they share.
+
+pub mod claims;
+pub mod configuration;
+pub mod history;
+pub mod house;
+pub mod journal;
+pub mod listing;
+pub mod resends;
+pub mod world;
+
+/// Makes a `#[tokio::test]` of every case. `$make_store` is an async function that makes an empty store and
+/// answers `(guard, Arc<dyn Store>)`; the guard lives as long as the case.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($make_store:ident) => {
+        $crate::conformance_suite! { @cases $make_store;
+            journal {
+                an_appended_event_reads_back_byte_for_byte
+                an_event_that_nobody_takes_is_kept_with_the_reason
+                an_event_written_claimed_is_held_from_the_start
+                a_stale_route_writes_nothing
+                an_event_for_a_store_that_is_not_there_writes_nothing
+                the_answers_stand_in_the_order_of_the_submissions
+                one_bad_submission_does_not_take_its_neighbours_with_it
+                a_submission_is_written_whole_or_not_at_all
+                a_repeated_request_is_answered_with_what_the_first_made
+                a_repeated_request_is_known_before_its_routes_are_judged
+                the_same_key_with_another_body_is_refused_and_writes_nothing
+                two_requests_of_one_key_in_one_batch_come_one_after_the_other
+                a_key_belongs_to_its_store
+                a_key_is_free_again_after_its_time
+                many_publishers_at_once_lose_nothing
+            }
+            claims {
+                a_claim_is_exclusive
+                a_claim_carries_all_that_an_attempt_needs
+                claims_come_in_the_order_in_which_they_are_due
+                nothing_is_claimed_before_it_is_due
+                no_more_is_claimed_than_wanted
+                claims_keep_within_the_bytes_but_take_one_at_least
+                a_released_delivery_comes_back_at_once
+                a_release_of_a_lost_claim_changes_nothing
+                a_lapsed_claim_leaves_an_interrupted_row_and_is_claimed_anew
+                five_lapsed_claims_in_a_row_fail_the_delivery
+                voided_claims_leave_an_interrupted_row_and_come_back
+                more_claims_than_a_batch_are_voided
+                the_webhooks_with_waiting_deliveries_are_told_with_their_first_due_time
+                a_disabled_webhook_is_claimed_only_for_what_a_person_asked_for
+                what_may_not_be_claimed_stands_in_nobodys_way
+                a_lapsed_claim_of_a_deleted_webhook_ends
+            }
+            history {
+                an_acknowledged_attempt_ends_the_delivery
+                an_attempt_reads_back_as_it_was_recorded
+                a_failed_attempt_is_due_again_after_the_interval
+                the_last_failed_attempt_fails_the_delivery
+                a_stale_result_is_a_row_of_the_history_and_moves_nothing
+                one_record_that_vanished_does_not_take_its_neighbours_with_it
+                a_receiver_that_is_gone_disables_its_webhook_and_what_waits_is_skipped
+                a_webhook_that_was_disabled_already_is_not_disabled_by_gone_again
+            }
+            resends {
+                a_resend_of_a_failed_delivery_is_one_more_attempt
+                a_resend_while_an_attempt_is_in_flight_waits_for_its_end
+                a_resend_is_refused_where_there_is_nowhere_to_send_it
+                a_resend_of_a_skipped_delivery_is_made
+            }
+            configuration {
+                a_webhook_reads_back_with_its_secrets
+                every_change_of_webhooks_makes_a_new_version
+                a_change_sets_what_it_names_and_leaves_the_rest
+                the_old_secret_is_kept_beside_the_new_one
+                a_webhook_of_another_store_is_not_there
+                an_id_is_taken_once
+                a_store_has_a_hundred_webhooks_at_most
+                disabling_skips_what_waits_and_an_attempt_in_flight_still_counts
+                what_was_in_flight_when_its_webhook_was_disabled_is_skipped_once
+                more_than_a_batch_is_skipped_by_and_by
+                deleting_keeps_the_url_in_the_list_and_the_webhook_from_everything_else
+                stores_are_listed_by_id_in_pages_and_can_be_renamed
+                a_deleted_store_is_not_there
+                nothing_of_a_deleted_store_is_claimed_or_recorded
+                a_deleted_stores_id_is_free_after_sweeping_and_nothing_is_left_under_it
+                no_version_of_a_deleted_store_comes_back
+            }
+            listing {
+                deliveries_are_listed_newest_first
+                each_filter_narrows_the_list
+                every_combination_of_filters_finds_what_a_plain_search_finds
+                a_thousand_rows_come_in_pages_without_a_gap_or_repeat
+                another_store_sees_nothing
+                the_deliveries_of_an_event_are_found
+            }
+            house {
+                a_key_is_found_by_its_hash
+                a_stores_key_goes_with_its_store
+                sweeping_ends_and_leaves_what_is_not_over
+                a_store_that_works_answers_its_probes
+                what_was_taken_before_closing_is_durable_and_later_calls_are_refused
+            }
+        }
+    };
+    (@cases $make_store:ident; $($module:ident { $($case:ident)+ })+) => {
+        $(mod $module {
+            $(#[tokio::test]
+            async fn $case() {
+                let (_guard, store) = super::$make_store().await;
+                $crate::conformance::$module::$case(store).await;
+            })+
+        })+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_case_is_in_the_suite() {
+        let suite = include_str!("conformance.rs");
+        for file in [
+            include_str!("conformance/claims.rs"),
+            include_str!("conformance/configuration.rs"),
+            include_str!("conformance/history.rs"),
+            include_str!("conformance/house.rs"),
+            include_str!("conformance/journal.rs"),
+            include_str!("conformance/listing.rs"),
+            include_str!("conformance/resends.rs"),
+        ] {
+            for case in file.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {
+                let name = case.split('(').next().unwrap_or_default();
+                assert!(suite.lines().any(|line| line.trim() == name), "{name} is in no test");
+            }
+        }
+    }
+}

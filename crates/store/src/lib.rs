@@ -1,0 +1,252 @@
+//! What is kept, behind one trait: whole transactions named in the domain's verbs.
+//!
+//! [`Store`] is the only way to the database. No transaction, connection or SQL type crosses it, and every
+//! backend passes the same suite (`conformance`, a module of the feature of that name). State changes go through
+//! [`bocau_domain::transition()`], inside the transaction that reads the old state and writes the new one.
+//!
+//! - [`journal`]: what is written for events that come in
+//! - [`claims`]: how what is due comes back
+//! - [`results`]: what is written when an attempt has ended
+//! - [`listing`]: what is looked up
+//! - [`seal`]: the master key, and what is sealed with it
+//! - [`sqlite`]: the default backend
+
+pub mod claims;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod files;
+pub mod journal;
+pub mod listing;
+pub mod results;
+pub mod seal;
+pub mod sqlite;
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bocau_domain::{
+    ApiKey, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp, Webhook,
+    WebhookChange, WebhookId,
+};
+
+pub use claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
+pub use journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
+pub use listing::{DeliveryFilter, Page};
+pub use results::{AttemptRecord, Recorded};
+pub use seal::MasterKey;
+
+/// What can go wrong with the database. What a caller asked for and may not have is no error of the store:
+/// the verbs say it in their results.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was written, and the same call may succeed later: locked, full disk, connection lost.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// A row does not say what it must: wrong master key, or a database changed by hand.
+    #[error("the database holds something unreadable: {0}")]
+    Corrupt(String),
+    /// The program and the database do not fit: an SQL error, a schema that is newer or older.
+    #[error("the database refused: {0}")]
+    Refused(String),
+    /// The store has shut down.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// The result of a verb.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Why a change of configuration was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotChanged {
+    /// The store or webhook is not there.
+    NotFound,
+    /// The id is taken.
+    Taken,
+    /// The id is taken by a store whose data is still being deleted.
+    BeingDeleted,
+    /// The limit of webhooks per store is reached.
+    TooMany,
+}
+
+/// What a store's events are routed by, as of one version.
+#[derive(Debug, Clone)]
+pub struct Routes {
+    /// Grows with every change of the store's webhooks.
+    pub config_version: u64,
+    /// The webhooks of the store, deleted ones left out, disabled ones kept in.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// A webhook after a change.
+#[derive(Debug, Clone)]
+pub struct WebhookChanged {
+    /// As it now stands.
+    pub webhook: Webhook,
+    /// Waiting deliveries that were skipped with the change. There may be more: see
+    /// [`Store::skip_waiting`].
+    pub skipped: usize,
+}
+
+/// How many waiting deliveries a change of configuration skips within its own transaction; the engine skips
+/// the rest in further batches of this size, so that none of them holds up the writer for long.
+pub const SKIP_BATCH: usize = 1_000;
+
+/// Rows removed by one call of [`Store::sweep`].
+pub const SWEEP_BATCH: usize = 500;
+
+/// The storage of one server. Every method is one transaction, durable when it returns.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- stores -------------------------------------------------------------------------------------------
+
+    /// Makes a store.
+    async fn create_store(&self, store: StoreInfo) -> Result<std::result::Result<(), NotChanged>>;
+
+    /// The stores after `after`, by id, at most `limit`.
+    async fn list_stores(&self, after: Option<StoreId>, limit: usize) -> Result<Vec<StoreInfo>>;
+
+    /// One store; a store being deleted is not there.
+    async fn find_store(&self, id: &StoreId) -> Result<Option<StoreInfo>>;
+
+    /// Gives a store another name.
+    async fn rename_store(&self, id: &StoreId, name: String) -> Result<Option<StoreInfo>>;
+
+    /// Takes a store away: from now on it, its webhooks and its keys are not there, nothing of it is
+    /// claimed, and [`Store::sweep`] removes its rows.
+    async fn delete_store(&self, id: &StoreId, now: Timestamp) -> Result<bool>;
+
+    // --- webhooks -----------------------------------------------------------------------------------------
+
+    /// Makes a webhook and bumps the store's config version.
+    async fn create_webhook(&self, webhook: Webhook) -> Result<std::result::Result<(), NotChanged>>;
+
+    /// What the store's events are routed by; `None` where the store is not there.
+    async fn routes(&self, store: &StoreId) -> Result<Option<Routes>>;
+
+    /// Changes a webhook with [`Webhook::changed`] and bumps the config version. Where the change disables
+    /// it, up to [`SKIP_BATCH`] of its waiting deliveries are skipped with `webhook_disabled`.
+    async fn change_webhook(
+        &self,
+        store: &StoreId,
+        id: WebhookId,
+        change: WebhookChange,
+        now: Timestamp,
+    ) -> Result<Option<WebhookChanged>>;
+
+    /// Deletes a webhook: its URL stays for the history, its secrets and headers do not. Up to
+    /// [`SKIP_BATCH`] of its waiting deliveries are skipped with `webhook_deleted`.
+    async fn delete_webhook(&self, store: &StoreId, id: WebhookId, now: Timestamp) -> Result<bool>;
+
+    /// Skips up to [`SKIP_BATCH`] waiting deliveries of a webhook that is disabled (`webhook_disabled`, or
+    /// `webhook_gone` where that disabled it) or deleted (`webhook_deleted`), but not those with a resend
+    /// waiting on a webhook that is only disabled: a person asked for it. Answers how many were skipped; 0
+    /// where the webhook is enabled.
+    async fn skip_waiting(&self, webhook: WebhookId, now: Timestamp) -> Result<usize>;
+
+    // --- the way of an event ------------------------------------------------------------------------------
+
+    /// Writes what came in, all of it in one transaction, each submission whole or not at all. The answers
+    /// stand in the order of the submissions. Where writing one submission fails, only that one gets the
+    /// error.
+    async fn append(&self, submissions: Vec<Submission>) -> Vec<Result<Appended>>;
+
+    /// Records how attempts ended, all of them in one transaction; see [`results`].
+    async fn record(&self, records: Vec<AttemptRecord>) -> Vec<Result<Recorded>>;
+
+    /// Claims what is due; see [`claims`].
+    async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>>;
+
+    /// Gives claims back unsent. Claims that are no longer held are passed over.
+    async fn release(&self, claims: Vec<ClaimRef>) -> Result<()>;
+
+    /// The webhooks with waiting deliveries, each with the moment its first is due.
+    async fn due_webhooks(&self) -> Result<Vec<DueWebhook>>;
+
+    /// The moment the first waiting delivery of each of these webhooks is due; those without one are left
+    /// out.
+    async fn next_due(&self, webhooks: Vec<WebhookId>) -> Result<Vec<DueWebhook>>;
+
+    /// Voids every open claim, because whoever held it is dead: each gets a history row `interrupted`. Only
+    /// for a backend that a single process uses; answers how many there were.
+    async fn void_claims(&self, now: Timestamp) -> Result<usize>;
+
+    /// Asks for a manual attempt; see [`bocau_domain::Input::Resend`].
+    async fn request_resend(&self, store: &StoreId, id: DeliveryId, now: Timestamp) -> Result<Resend>;
+
+    // --- looking up ---------------------------------------------------------------------------------------
+
+    /// One event of a store.
+    async fn find_event(&self, store: &StoreId, id: EventId) -> Result<Option<Event>>;
+
+    /// The deliveries of one event, oldest id first.
+    async fn deliveries_of_event(&self, store: &StoreId, id: EventId) -> Result<Vec<Delivery>>;
+
+    /// One delivery of a store.
+    async fn find_delivery(&self, store: &StoreId, id: DeliveryId) -> Result<Option<Delivery>>;
+
+    /// A store's deliveries, newest first.
+    async fn list_deliveries(
+        &self,
+        store: &StoreId,
+        filter: DeliveryFilter,
+        page: Page,
+    ) -> Result<Vec<Delivery>>;
+
+    /// The history of a delivery, oldest first; empty where the store has no such delivery.
+    async fn attempts(&self, store: &StoreId, id: DeliveryId) -> Result<Vec<Attempt>>;
+
+    // --- keys ---------------------------------------------------------------------------------------------
+
+    /// Keeps an API key by the keyed hash of it ([`MasterKey::hash_api_key`]).
+    async fn create_api_key(
+        &self,
+        key: ApiKey,
+        hash: [u8; 32],
+    ) -> Result<std::result::Result<(), NotChanged>>;
+
+    /// The key of this hash, expired or not.
+    async fn find_api_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>>;
+
+    // --- the house ----------------------------------------------------------------------------------------
+
+    /// Removes up to [`SWEEP_BATCH`] rows that are over: those of deleted stores, idempotency keys past
+    /// their time. Answers whether there is more to do.
+    async fn sweep(&self, now: Timestamp) -> Result<bool>;
+
+    /// Whether reading works now. Writing is proven by every commit; see [`Store::probe_write`].
+    async fn ping(&self) -> Result<()>;
+
+    /// Whether a durable write works now.
+    async fn probe_write(&self, now: Timestamp) -> Result<()>;
+
+    /// Writes a consistent copy to `target`, which must not exist, while the server goes on. `progress` is
+    /// called with the parts copied and the parts in all.
+    async fn backup(&self, target: &Path, progress: Box<dyn FnMut(u64, u64) + Send>) -> Result<()>;
+
+    /// Ends the writer after what it has taken is durable. Later calls answer [`StoreError::Closed`].
+    async fn close(&self);
+}
+
+/// What came of asking for a resend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it lives for a moment, one at a time")]
+pub enum Resend {
+    /// It will be made as soon as no attempt is in flight.
+    Accepted {
+        /// The delivery with the resend waiting.
+        delivery: Delivery,
+        /// Where it goes.
+        webhook: WebhookId,
+    },
+    /// The store has no such delivery.
+    NotFound,
+    /// The event was taken by no webhook, so there is nowhere to send it.
+    NoWebhook,
+    /// Its webhook was deleted.
+    WebhookDeleted,
+}
+
+/// How long a write may wait for another process's (a `bocau key create` beside the server, say).
+pub const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);

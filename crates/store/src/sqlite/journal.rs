@@ -1,0 +1,164 @@
+//! Writing what came in: events, their deliveries and the idempotency key.
+
+use bocau_domain::limits::IDEMPOTENCY_KEY_LIFETIME;
+use bocau_domain::{EventId, Reason, Timestamp};
+use rusqlite::params;
+
+use super::rows::first;
+use super::tx::Tx;
+use crate::journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
+use crate::{Result, StoreError};
+
+/// Bytes of an event in the results of an idempotency key: its id, and its number of deliveries.
+const RESULT_BYTES: usize = 16 + 4;
+
+/// About how much the submissions write.
+pub(super) fn bytes_of(submissions: &[Submission]) -> usize {
+    submissions.iter().flat_map(|submission| &submission.events).map(|event| event.payload.len()).sum()
+}
+
+/// Writes one submission whole, or says why not.
+///
+/// The key is looked at before the version: who repeats a request hears what the first one made, whatever
+/// was configured since.
+pub(super) fn append(tx: &Tx<'_>, submission: &Submission) -> Result<Appended> {
+    let Some(config_version) = tx.config_version(&submission.store)? else {
+        return Ok(Appended::NoStore);
+    };
+    if let Some(idempotency) = &submission.idempotency
+        && let Some(known) = look_up_key(tx, submission, idempotency)?
+    {
+        return Ok(known);
+    }
+    if config_version != submission.config_version {
+        return Ok(Appended::Stale);
+    }
+    for event in &submission.events {
+        insert_event(tx, submission, event)?;
+        for delivery in &event.deliveries {
+            insert_delivery(tx, submission, event, delivery)?;
+        }
+    }
+    if let Some(idempotency) = &submission.idempotency {
+        keep_key(tx, submission, idempotency)?;
+    }
+    Ok(Appended::Accepted)
+}
+
+fn insert_event(tx: &Tx<'_>, submission: &Submission, event: &NewEvent) -> Result<()> {
+    tx.execute(
+        "INSERT INTO events (id, store_id, event_type, object_id, occurred_at, created_at, is_test, payload) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            event.id.as_bytes(),
+            submission.store.as_str(),
+            event.event_type.as_str(),
+            event.object_id.as_str(),
+            event.occurred_at.map(Timestamp::as_millis),
+            submission.now.as_millis(),
+            event.is_test,
+            &event.payload[..],
+        ],
+    )?;
+    Ok(())
+}
+
+fn insert_delivery(
+    tx: &Tx<'_>,
+    submission: &Submission,
+    event: &NewEvent,
+    delivery: &NewDelivery,
+) -> Result<()> {
+    let state = &delivery.state;
+    tx.execute(
+        "INSERT INTO deliveries (store_id, id, event_id, webhook_id, event_type, object_id, is_test, created_at, \
+         status, reason, next_attempt_at, resend_at, claim, claimed_until, auto_attempts, interruptions, \
+         last_number, attempts, responses, last_status_code, due_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+        params![
+            submission.store.as_str(),
+            delivery.id.as_bytes(),
+            event.id.as_bytes(),
+            delivery.webhook_id.as_ref().map(|id| *id.as_bytes()),
+            event.event_type.as_str(),
+            event.object_id.as_str(),
+            event.is_test,
+            submission.now.as_millis(),
+            state.status.as_str(),
+            state.reason.map(Reason::as_str),
+            state.next_attempt_at.map(Timestamp::as_millis),
+            state.resend_at.map(Timestamp::as_millis),
+            state.claim,
+            state.claimed_until.map(Timestamp::as_millis),
+            state.auto_attempts,
+            state.interruptions,
+            state.last_number,
+            state.attempts,
+            state.responses,
+            state.last_status_code,
+            state.due_at().map(Timestamp::as_millis),
+        ],
+    )?;
+    Ok(())
+}
+
+/// What the key says about this submission; `None` where it is free or its time is over.
+fn look_up_key(
+    tx: &Tx<'_>,
+    submission: &Submission,
+    idempotency: &IdempotencyKey,
+) -> Result<Option<Appended>> {
+    let known = first(
+        tx.connection,
+        "SELECT body_hash, results FROM idempotency_keys WHERE store_id = ?1 AND key = ?2 AND expires_at > ?3",
+        params![submission.store.as_str(), idempotency.key, submission.now.as_millis()],
+        |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, Vec<u8>>(1)?)),
+    )?;
+    match known {
+        None => Ok(None),
+        Some((hash, _)) if hash != idempotency.body_hash => Ok(Some(Appended::KeyReused)),
+        Some((_, results)) => Ok(Some(Appended::Duplicate(read_results(&results)?))),
+    }
+}
+
+/// Keeps the key with what its request made, in place of one whose time is over.
+fn keep_key(tx: &Tx<'_>, submission: &Submission, idempotency: &IdempotencyKey) -> Result<()> {
+    let expires_at = submission.now + IDEMPOTENCY_KEY_LIFETIME;
+    tx.execute(
+        "INSERT INTO idempotency_keys (store_id, key, body_hash, expires_at, results) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (store_id, key) DO UPDATE SET \
+         body_hash = excluded.body_hash, expires_at = excluded.expires_at, results = excluded.results",
+        params![
+            submission.store.as_str(),
+            idempotency.key,
+            idempotency.body_hash,
+            expires_at.as_millis(),
+            write_results(&submission.events),
+        ],
+    )?;
+    Ok(())
+}
+
+fn write_results(events: &[NewEvent]) -> Vec<u8> {
+    let mut results = Vec::with_capacity(events.len() * RESULT_BYTES);
+    for event in events {
+        let sent = event.deliveries.iter().filter(|delivery| delivery.webhook_id.is_some()).count();
+        results.extend_from_slice(event.id.as_bytes());
+        results.extend_from_slice(&u32::try_from(sent).unwrap_or(u32::MAX).to_be_bytes());
+    }
+    results
+}
+
+fn read_results(results: &[u8]) -> Result<Vec<(EventId, u32)>> {
+    let (whole, rest) = results.as_chunks::<RESULT_BYTES>();
+    if !rest.is_empty() {
+        return Err(StoreError::Corrupt("the results of an idempotency key are cut short".into()));
+    }
+    let read = |result: &[u8; RESULT_BYTES]| {
+        let (mut id, mut count) = ([0; 16], [0; 4]);
+        id.copy_from_slice(&result[..16]);
+        count.copy_from_slice(&result[16..]);
+        (EventId::from_bytes(id), u32::from_be_bytes(count))
+    };
+    Ok(whole.iter().map(read).collect())
+}

@@ -1,0 +1,118 @@
+//! The default backend: `SQLite` in a file of the data directory, in WAL mode.
+//!
+//! One `writer` thread commits whatever arrives together, a pool of `readers` looks things up. The verbs
+//! stand in one file per subject: `stores`, `webhooks`, `keys`, `journal`, `claims`, `results`,
+//! `resend`, `skipping`, `listing`, `sweep`, `backup`. `rows` turns rows into domain types and
+//! back, `tx` is what a verb works with, `connection` opens the file, `migrate` brings its schema up to
+//! date, and `lock` keeps a second server out.
+
+mod backup;
+mod claims;
+mod connection;
+mod errors;
+mod journal;
+mod keys;
+mod listing;
+mod lock;
+mod migrate;
+mod readers;
+mod resend;
+mod results;
+mod rows;
+mod skipping;
+mod stores;
+mod sweep;
+mod tx;
+mod verbs;
+mod webhooks;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bocau_domain::Rng;
+
+pub use lock::DataDirLock;
+
+use crate::seal::{MasterKey, Sealer};
+use crate::{Result, StoreError};
+
+/// The database's file in the data directory.
+pub const DATABASE_FILE: &str = "bocau.db";
+/// Readers, unless the options say otherwise: what a small machine can run beside the writer.
+pub const READER_COUNT_DEFAULT: usize = 4;
+
+/// How to open a [`SqliteStore`].
+#[derive(Clone)]
+pub struct SqliteOptions {
+    /// The database's file; made where it is not there.
+    pub path: PathBuf,
+    /// What secrets are sealed with.
+    pub master_key: MasterKey,
+    /// Dice for the nonces of what is sealed.
+    pub rng: Arc<dyn Rng>,
+    /// Lookups that run at once; at least one.
+    pub reader_count: usize,
+}
+
+impl SqliteOptions {
+    /// For [`DATABASE_FILE`] in `data_dir`, with the usual settings.
+    pub fn new(data_dir: &Path, master_key: MasterKey, rng: Arc<dyn Rng>) -> Self {
+        Self { path: data_dir.join(DATABASE_FILE), master_key, rng, reader_count: READER_COUNT_DEFAULT }
+    }
+}
+
+impl fmt::Debug for SqliteOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteOptions")
+            .field("path", &self.path)
+            .field("reader_count", &self.reader_count)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The store in a `SQLite` file. Several processes may open the same file; what only one may do (serving) is
+/// guarded by [`DataDirLock`].
+pub struct SqliteStore {
+    path: PathBuf,
+    sealer: Arc<Sealer>,
+    readers: readers::Readers,
+    writer: writer::Writer,
+}
+
+impl SqliteStore {
+    /// Opens the database, makes it where it is not there, and brings its schema up to date. Blocks while
+    /// it does.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] for a `SQLite` that is too old, a place that does not suit WAL mode or a schema
+    /// that has gone another way; [`StoreError::Corrupt`] for another master key or a file that is no
+    /// database; [`StoreError::Unavailable`] for a file that cannot be opened.
+    pub fn open(options: SqliteOptions) -> Result<Self> {
+        let SqliteOptions { path, master_key, rng, reader_count } = options;
+        connection::check_version()?;
+        connection::create_file(&path)?;
+        let sealer = Arc::new(Sealer::new(&master_key, rng));
+        let lock = migrate::lock(&path)?;
+        let mut connection = connection::open_writer(&path)?;
+        migrate::migrate(&mut connection)?;
+        migrate::check_master_key(&connection, &sealer)?;
+        drop(lock);
+        let readers = readers::Readers::start(&path, reader_count)?;
+        let writer = writer::Writer::start(connection, sealer.clone())?;
+        Ok(Self { path, sealer, readers, writer })
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// The error of a blocking task that did not end as it should.
+fn stopped(error: &tokio::task::JoinError) -> StoreError {
+    StoreError::Unavailable(format!("stopped before its end: {error}"))
+}

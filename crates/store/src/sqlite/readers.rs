@@ -1,0 +1,78 @@
+//! The readers: threads with a connection each, for all that is looked up beside the writer.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection::open_reader;
+use super::writer::panicked;
+use crate::{Result, StoreError};
+
+/// Lookups that may wait for a reader; who comes later waits to get in.
+const READ_QUEUE_MAX: usize = 256;
+
+type Job = Box<dyn FnOnce(&Connection) + Send>;
+
+/// The way to the readers' threads.
+pub(super) struct Readers {
+    lookups: Mutex<Option<mpsc::Sender<Job>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Readers {
+    pub(super) fn start(path: &Path, count: usize) -> Result<Self> {
+        let (lookups, received) = mpsc::channel(READ_QUEUE_MAX);
+        let received = Arc::new(Mutex::new(received));
+        let start_one = |number: usize| {
+            let (connection, received) = (open_reader(path)?, received.clone());
+            std::thread::Builder::new()
+                .name(format!("bocau-store-reader-{number}"))
+                .spawn(move || read_all(&connection, &received))
+                .map_err(|error| StoreError::Unavailable(format!("no thread for a reader: {error}")))
+        };
+        let threads = (0..count.max(1)).map(start_one).collect::<Result<Vec<_>>>()?;
+        Ok(Self { lookups: Mutex::new(Some(lookups)), threads: Mutex::new(threads) })
+    }
+
+    /// Runs a lookup on the first reader that is free.
+    pub(super) async fn run<T, F>(&self, look_up: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let lookups = self.lookups.lock().clone().ok_or(StoreError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            // Nobody waits for it any more: a client that has gone costs no reading.
+            if answer.is_closed() {
+                return;
+            }
+            let found = catch_unwind(AssertUnwindSafe(|| look_up(connection)));
+            drop(answer.send(found.unwrap_or_else(|panic| Err(panicked(&*panic)))));
+        });
+        lookups.send(job).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Ends the threads after what they have taken is answered.
+    pub(super) async fn close(&self) {
+        self.lookups.lock().take();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        let join_all = move || threads.into_iter().for_each(|thread| drop(thread.join()));
+        drop(tokio::task::spawn_blocking(join_all).await);
+    }
+}
+
+fn read_all(connection: &Connection, lookups: &Mutex<mpsc::Receiver<Job>>) {
+    loop {
+        // One waits for a lookup, the others for their turn to wait.
+        let next = lookups.lock().blocking_recv();
+        let Some(look_up) = next else { return };
+        look_up(connection);
+    }
+}

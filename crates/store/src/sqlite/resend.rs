@@ -1,0 +1,37 @@
+//! Asking for a manual attempt.
+
+use bocau_domain::{DeliveryId, Input, StoreId, Timestamp, WebhookId, transition};
+
+use super::results::{find, impossible};
+use super::rows::{first, only, update_state};
+use super::tx::Tx;
+use crate::{Resend, Result};
+
+/// Notes the wish; the attempt is made as soon as the delivery can be claimed.
+pub(super) fn request_resend(tx: &Tx<'_>, store: &StoreId, id: DeliveryId, now: Timestamp) -> Result<Resend> {
+    if tx.config_version(store)?.is_none() {
+        return Ok(Resend::NotFound);
+    }
+    let Some(mut delivery) = find(tx.connection, store, id)? else {
+        return Ok(Resend::NotFound);
+    };
+    let Some(webhook) = delivery.webhook_id else {
+        return Ok(Resend::NoWebhook);
+    };
+    if is_deleted(tx, webhook)? {
+        return Ok(Resend::WebhookDeleted);
+    }
+    delivery.state = transition(&delivery.state, &Input::Resend { now }).map_err(impossible)?;
+    update_state(tx, store, id, &delivery.state, delivery.last_error.as_deref())?;
+    Ok(Resend::Accepted { delivery, webhook })
+}
+
+fn is_deleted(tx: &Tx<'_>, webhook: WebhookId) -> Result<bool> {
+    let deleted = first(
+        tx.connection,
+        "SELECT deleted_at IS NOT NULL FROM webhooks WHERE id = ?1",
+        [webhook.as_bytes()],
+        only,
+    )?;
+    Ok(deleted.unwrap_or(true))
+}

@@ -1,0 +1,76 @@
+//! The stores themselves.
+
+use bocau_domain::{StoreId, StoreInfo, Timestamp};
+use rusqlite::{Connection, Row, params};
+
+use super::rows::{all, first, from_count, only, store_id, time};
+use super::tx::Tx;
+use crate::{NotChanged, Result};
+
+pub(super) fn create(tx: &Tx<'_>, store: &StoreInfo) -> Result<std::result::Result<(), NotChanged>> {
+    let is_being_deleted = first(
+        tx.connection,
+        "SELECT deleted_at IS NOT NULL FROM stores WHERE id = ?1",
+        [store.id.as_str()],
+        only::<bool>,
+    )?;
+    match is_being_deleted {
+        Some(true) => return Ok(Err(NotChanged::BeingDeleted)),
+        Some(false) => return Ok(Err(NotChanged::Taken)),
+        None => {}
+    }
+    tx.forget(&store.id);
+    let created_at = store.created_at.as_millis();
+    tx.execute(
+        "INSERT INTO stores (id, name, created_at, config_version) VALUES (?1, ?2, ?3, ?4)",
+        params![store.id.as_str(), store.name, created_at, Tx::first_config_version(created_at)],
+    )?;
+    Ok(Ok(()))
+}
+
+pub(super) fn list(connection: &Connection, after: Option<&StoreId>, limit: usize) -> Result<Vec<StoreInfo>> {
+    all(
+        connection,
+        "SELECT id, name, created_at FROM stores WHERE id > ?1 AND deleted_at IS NULL ORDER BY id LIMIT ?2",
+        params![after.map_or("", StoreId::as_str), from_count(limit)],
+        info,
+    )
+}
+
+pub(super) fn find(connection: &Connection, id: &StoreId) -> Result<Option<StoreInfo>> {
+    first(
+        connection,
+        "SELECT id, name, created_at FROM stores WHERE id = ?1 AND deleted_at IS NULL",
+        [id.as_str()],
+        info,
+    )
+}
+
+/// Whether the store is there, for lookups of what lies under it.
+pub(super) fn is_there(connection: &Connection, id: &StoreId) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM stores WHERE id = ?1 AND deleted_at IS NULL")?
+        .exists([id.as_str()])?)
+}
+
+pub(super) fn rename(tx: &Tx<'_>, id: &StoreId, name: &str) -> Result<Option<StoreInfo>> {
+    tx.execute(
+        "UPDATE stores SET name = ?2 WHERE id = ?1 AND deleted_at IS NULL",
+        params![id.as_str(), name],
+    )?;
+    find(tx.connection, id)
+}
+
+/// Only marks it: every verb looks at the mark, and sweeping removes the rows in small steps.
+pub(super) fn delete(tx: &Tx<'_>, id: &StoreId, now: Timestamp) -> Result<bool> {
+    tx.forget(id);
+    let marked = tx.execute(
+        "UPDATE stores SET deleted_at = ?2, config_version = config_version + 1 WHERE id = ?1 AND deleted_at IS NULL",
+        params![id.as_str(), now.as_millis()],
+    )?;
+    Ok(marked > 0)
+}
+
+fn info(row: &Row<'_>) -> Result<StoreInfo> {
+    Ok(StoreInfo { id: store_id(row, 0)?, name: row.get(1)?, created_at: time(row, 2)? })
+}

@@ -1,0 +1,73 @@
+//! What a verb works with inside the writer's transaction.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use bocau_domain::StoreId;
+use rusqlite::{Connection, Params};
+
+use super::rows::{first, from_u64, only, to_u64};
+use crate::Result;
+use crate::seal::Sealer;
+
+/// One transaction of the writer. It does not commit: the writer does, for all that share it.
+pub(super) struct Tx<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) sealer: &'c Sealer,
+    /// The config versions read so far; `None` for a store that is not there.
+    versions: RefCell<HashMap<StoreId, Option<u64>>>,
+}
+
+impl<'c> Tx<'c> {
+    pub(super) fn new(connection: &'c Connection, sealer: &'c Sealer) -> Self {
+        Self { connection, sealer, versions: RefCell::default() }
+    }
+
+    /// Runs a statement that changes rows; answers how many.
+    pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
+        Ok(self.connection.prepare_cached(sql)?.execute(params)?)
+    }
+
+    /// The version of the store's configuration; `None` where the store is not there. Read once for all the
+    /// events of a transaction.
+    pub(super) fn config_version(&self, store: &StoreId) -> Result<Option<u64>> {
+        if let Some(version) = self.versions.borrow().get(store) {
+            return Ok(*version);
+        }
+        let version = first(
+            self.connection,
+            "SELECT config_version FROM stores WHERE id = ?1 AND deleted_at IS NULL",
+            [store.as_str()],
+            only::<i64>,
+        )?
+        .map(to_u64);
+        self.versions.borrow_mut().insert(store.clone(), version);
+        Ok(version)
+    }
+
+    /// Makes whatever was routed by the store's configuration so far stale.
+    pub(super) fn bump_config(&self, store: &StoreId) -> Result<()> {
+        self.forget(store);
+        self.execute(
+            "UPDATE stores SET config_version = config_version + 1 WHERE id = ?1",
+            [store.as_str()],
+        )?;
+        Ok(())
+    }
+
+    /// The first version of a store made at this moment. It is the moment itself and not 1, so that no
+    /// version of a store of the same id that was deleted before ever comes back.
+    pub(super) fn first_config_version(created_at_millis: i64) -> i64 {
+        from_u64(to_u64(created_at_millis).max(1))
+    }
+
+    /// After the store was made or deleted.
+    pub(super) fn forget(&self, store: &StoreId) {
+        self.versions.borrow_mut().remove(store);
+    }
+
+    /// After a part was rolled back.
+    pub(super) fn forget_all(&self) {
+        self.versions.borrow_mut().clear();
+    }
+}

@@ -1,0 +1,283 @@
+//! A store that fails where the test says, over one that does not.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use bocau_domain::{
+    ApiKey, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp, Webhook,
+    WebhookChange, WebhookId,
+};
+use bocau_store::{
+    Appended, AttemptRecord, ClaimRef, ClaimRequest, Claimed, DeliveryFilter, DueWebhook, NotChanged, Page,
+    Recorded, Resend, Result, Routes, Store, StoreError, Submission, WebhookChanged,
+};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// A verb of the store that can be made to fail, or several that go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// [`Store::append`].
+    Append,
+    /// [`Store::record`].
+    Record,
+    /// [`Store::claim`].
+    Claim,
+    /// [`Store::release`].
+    Release,
+    /// [`Store::due_webhooks`] and [`Store::next_due`].
+    Due,
+    /// [`Store::skip_waiting`].
+    Skip,
+    /// [`Store::routes`].
+    Routes,
+    /// [`Store::request_resend`].
+    Resend,
+    /// Everything that changes stores, webhooks and keys.
+    Configure,
+    /// Everything that looks up for people.
+    LookUp,
+    /// [`Store::void_claims`], [`Store::sweep`], [`Store::ping`], [`Store::probe_write`], [`Store::backup`].
+    House,
+}
+
+impl Verb {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Append,
+        Self::Record,
+        Self::Claim,
+        Self::Release,
+        Self::Due,
+        Self::Skip,
+        Self::Routes,
+        Self::Resend,
+        Self::Configure,
+        Self::LookUp,
+        Self::House,
+    ];
+}
+
+/// The store.
+pub struct FlakyStore {
+    inner: Arc<dyn Store>,
+    failing: Mutex<HashSet<Verb>>,
+    is_cut_off: AtomicBool,
+    calls: watch::Sender<u64>,
+    failures: watch::Sender<u64>,
+}
+
+impl FlakyStore {
+    /// Over this store, failing nowhere.
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self {
+            inner,
+            failing: Mutex::default(),
+            is_cut_off: AtomicBool::new(false),
+            calls: watch::Sender::default(),
+            failures: watch::Sender::default(),
+        }
+    }
+
+    /// From now on these verbs answer [`StoreError::Unavailable`], and write nothing.
+    pub fn fail(&self, verbs: &[Verb]) {
+        self.failing.lock().extend(verbs);
+    }
+
+    /// From now on nothing fails any more.
+    pub fn heal(&self) {
+        self.failing.lock().clear();
+    }
+
+    /// From now on nothing is answered any more, as to a process that has died.
+    pub fn cut_off(&self) {
+        self.is_cut_off.store(true, Ordering::SeqCst);
+    }
+
+    /// Changes whenever a verb has ended that may have written.
+    pub fn calls(&self) -> watch::Receiver<u64> {
+        self.calls.subscribe()
+    }
+
+    /// Changes whenever a verb was made to fail.
+    pub fn failures(&self) -> watch::Receiver<u64> {
+        self.failures.subscribe()
+    }
+
+    async fn admit(&self, verb: Verb) -> Result<&dyn Store> {
+        if self.is_cut_off.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        if self.failing.lock().contains(&verb) {
+            self.failures.send_modify(|count| *count += 1);
+            return Err(StoreError::Unavailable("the test says so".into()));
+        }
+        Ok(&*self.inner)
+    }
+
+    fn done<T>(&self, result: T) -> T {
+        self.calls.send_modify(|count| *count += 1);
+        result
+    }
+}
+
+#[async_trait]
+impl Store for FlakyStore {
+    async fn create_store(&self, store: StoreInfo) -> Result<std::result::Result<(), NotChanged>> {
+        let created = self.admit(Verb::Configure).await?.create_store(store).await;
+        self.done(created)
+    }
+
+    async fn list_stores(&self, after: Option<StoreId>, limit: usize) -> Result<Vec<StoreInfo>> {
+        self.admit(Verb::LookUp).await?.list_stores(after, limit).await
+    }
+
+    async fn find_store(&self, id: &StoreId) -> Result<Option<StoreInfo>> {
+        self.admit(Verb::LookUp).await?.find_store(id).await
+    }
+
+    async fn rename_store(&self, id: &StoreId, name: String) -> Result<Option<StoreInfo>> {
+        let renamed = self.admit(Verb::Configure).await?.rename_store(id, name).await;
+        self.done(renamed)
+    }
+
+    async fn delete_store(&self, id: &StoreId, now: Timestamp) -> Result<bool> {
+        let deleted = self.admit(Verb::Configure).await?.delete_store(id, now).await;
+        self.done(deleted)
+    }
+
+    async fn create_webhook(&self, webhook: Webhook) -> Result<std::result::Result<(), NotChanged>> {
+        let created = self.admit(Verb::Configure).await?.create_webhook(webhook).await;
+        self.done(created)
+    }
+
+    async fn routes(&self, store: &StoreId) -> Result<Option<Routes>> {
+        self.admit(Verb::Routes).await?.routes(store).await
+    }
+
+    async fn change_webhook(
+        &self,
+        store: &StoreId,
+        id: WebhookId,
+        change: WebhookChange,
+        now: Timestamp,
+    ) -> Result<Option<WebhookChanged>> {
+        let changed = self.admit(Verb::Configure).await?.change_webhook(store, id, change, now).await;
+        self.done(changed)
+    }
+
+    async fn delete_webhook(&self, store: &StoreId, id: WebhookId, now: Timestamp) -> Result<bool> {
+        let deleted = self.admit(Verb::Configure).await?.delete_webhook(store, id, now).await;
+        self.done(deleted)
+    }
+
+    async fn skip_waiting(&self, webhook: WebhookId, now: Timestamp) -> Result<usize> {
+        let skipped = self.admit(Verb::Skip).await?.skip_waiting(webhook, now).await;
+        self.done(skipped)
+    }
+
+    async fn append(&self, submissions: Vec<Submission>) -> Vec<Result<Appended>> {
+        match self.admit(Verb::Append).await {
+            Ok(store) => self.done(store.append(submissions).await),
+            Err(error) => submissions.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn record(&self, records: Vec<AttemptRecord>) -> Vec<Result<Recorded>> {
+        match self.admit(Verb::Record).await {
+            Ok(store) => self.done(store.record(records).await),
+            Err(error) => records.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>> {
+        let claimed = self.admit(Verb::Claim).await?.claim(request).await;
+        self.done(claimed)
+    }
+
+    async fn release(&self, claims: Vec<ClaimRef>) -> Result<()> {
+        let released = self.admit(Verb::Release).await?.release(claims).await;
+        self.done(released)
+    }
+
+    async fn due_webhooks(&self) -> Result<Vec<DueWebhook>> {
+        self.admit(Verb::Due).await?.due_webhooks().await
+    }
+
+    async fn next_due(&self, webhooks: Vec<WebhookId>) -> Result<Vec<DueWebhook>> {
+        self.admit(Verb::Due).await?.next_due(webhooks).await
+    }
+
+    async fn void_claims(&self, now: Timestamp) -> Result<usize> {
+        let voided = self.admit(Verb::House).await?.void_claims(now).await;
+        self.done(voided)
+    }
+
+    async fn request_resend(&self, store: &StoreId, id: DeliveryId, now: Timestamp) -> Result<Resend> {
+        let asked = self.admit(Verb::Resend).await?.request_resend(store, id, now).await;
+        self.done(asked)
+    }
+
+    async fn find_event(&self, store: &StoreId, id: EventId) -> Result<Option<Event>> {
+        self.admit(Verb::LookUp).await?.find_event(store, id).await
+    }
+
+    async fn deliveries_of_event(&self, store: &StoreId, id: EventId) -> Result<Vec<Delivery>> {
+        self.admit(Verb::LookUp).await?.deliveries_of_event(store, id).await
+    }
+
+    async fn find_delivery(&self, store: &StoreId, id: DeliveryId) -> Result<Option<Delivery>> {
+        self.admit(Verb::LookUp).await?.find_delivery(store, id).await
+    }
+
+    async fn list_deliveries(
+        &self,
+        store: &StoreId,
+        filter: DeliveryFilter,
+        page: Page,
+    ) -> Result<Vec<Delivery>> {
+        self.admit(Verb::LookUp).await?.list_deliveries(store, filter, page).await
+    }
+
+    async fn attempts(&self, store: &StoreId, id: DeliveryId) -> Result<Vec<Attempt>> {
+        self.admit(Verb::LookUp).await?.attempts(store, id).await
+    }
+
+    async fn create_api_key(
+        &self,
+        key: ApiKey,
+        hash: [u8; 32],
+    ) -> Result<std::result::Result<(), NotChanged>> {
+        let created = self.admit(Verb::Configure).await?.create_api_key(key, hash).await;
+        self.done(created)
+    }
+
+    async fn find_api_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>> {
+        self.admit(Verb::LookUp).await?.find_api_key(hash).await
+    }
+
+    async fn sweep(&self, now: Timestamp) -> Result<bool> {
+        let swept = self.admit(Verb::House).await?.sweep(now).await;
+        self.done(swept)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.admit(Verb::House).await?.ping().await
+    }
+
+    async fn probe_write(&self, now: Timestamp) -> Result<()> {
+        let written = self.admit(Verb::House).await?.probe_write(now).await;
+        self.done(written)
+    }
+
+    async fn backup(&self, target: &Path, progress: Box<dyn FnMut(u64, u64) + Send>) -> Result<()> {
+        self.admit(Verb::House).await?.backup(target, progress).await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

@@ -1,0 +1,30 @@
+//! What the tests share: time that stands still, a receiver that misbehaves on demand, and an engine between
+//! them. Nothing here waits on the machine's clock, except to give up where a test has gone wrong.
+//!
+//! - [`clock`]: a clock that only tests move, and seeded dice
+//! - [`receiver`]: a scripted https server, with the certificates of [`tls`]; [`canary`] must never be called
+//! - [`resolver`]: a name server that answers what the test says
+//! - [`flaky_store`]: a store that fails where the test says
+//! - [`harness`]: the engine over all of these; `app`: the HTTP API over the harness (with the feature `app`)
+//! - [`patience`]: the one cap on real time
+
+#[cfg(feature = "app")]
+pub mod app;
+pub mod canary;
+pub mod clock;
+pub mod flaky_store;
+pub mod harness;
+pub mod patience;
+pub mod receiver;
+pub mod resolver;
+pub mod tls;
+
+#[cfg(feature = "app")]
+pub use app::{Answer, Call, TestApp};
+pub use canary::CanaryListener;
+pub use clock::{SeededRng, SimClock};
+pub use flaky_store::{FlakyStore, Verb};
+pub use harness::{EngineHarness, HarnessOptions};
+pub use receiver::{Gate, Receiver, ReceiverOptions, Reply, Request};
+pub use resolver::{DnsAnswer, FakeResolver};
+pub use tls::{Certificate, TestCa};
