@@ -14,8 +14,7 @@ help: ## Show this list
 
 # The dev profile, which builds faster than the release profile and has its dependencies optimised.
 run: ## Build, then start the server with a demo on http://127.0.0.1:8080, its data in ./data
-	$(CARGO) build --locked
-	./target/debug/bocau serve --demo
+	$(CARGO) run --locked -- serve --demo
 
 test: ## Check formatting, lints, all tests, the docs and the repository's own rules
 	./xtask/install-test-tools.sh
