@@ -7,17 +7,31 @@ SHELL := bash
 CARGO ?= cargo
 VENV := target/venv
 
-.PHONY: help run test lint fmt bench
+DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/scripts dashboard/index.html dashboard/*.json dashboard/*.ts \
+	-type f 2>/dev/null)
+
+.PHONY: help run dashboard test lint fmt bench
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
+dashboard: dashboard/dist/index.html ## Build the pages into dashboard/dist, from where they go into the binary
+
+dashboard/node_modules/.package-lock.json: dashboard/package-lock.json
+	cd dashboard && npm ci --no-audit --no-fund
+	touch $@
+
+dashboard/dist/index.html: dashboard/node_modules/.package-lock.json $(DASHBOARD_SOURCES)
+	cd dashboard && npm run build
+	touch $@
+
 # The dev profile, which builds faster than the release profile and has its dependencies optimised.
-run: ## Build, then start the server with a demo on http://127.0.0.1:8080, its data in ./data
+run: dashboard ## Build, then start the server with a demo on http://127.0.0.1:8080, its data in ./data
 	$(CARGO) run --locked -- serve --demo
 
-test: ## Check formatting, lints, all tests, the docs and the repository's own rules
+test: dashboard ## Check formatting, lints, all tests, the docs and the repository's own rules
 	./xtask/install-test-tools.sh
+	cd dashboard && npm run check
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) nextest run --locked --workspace

@@ -1,50 +1,113 @@
-//! Who calls, and what they may do.
+//! Who calls, and what they may do: a program by its API key, or a person by the cookie of their session.
 //!
-//! A key is looked up by its keyed hash, so a database that leaks gives no key away, and looking up takes
-//! no time that depends on a stored key. Known keys are remembered for [`REMEMBER`]: that is also how long a
-//! key that another process takes away may still work.
+//! Of keys and sessions only keyed hashes are kept, so a database that leaks gives none away, and looking one
+//! up takes no time that depends on a stored one. Known ones are remembered for [`REMEMBER`]: that is also how
+//! long one that another process takes away may still work.
+//!
+//! - [`keys`]: API keys
+//! - [`sessions`]: the sessions of people, and how long they last
+//! - [`cookies`]: the cookies that carry them
+//! - [`origin`]: where a request comes from: other people's pages may not act with a person's cookie
+//! - [`passwords`]: hashing, and how much of it goes on at once
+//! - [`throttle`]: how often somebody may be wrong
 
-use std::collections::HashMap;
+pub mod cookies;
+pub mod keys;
+pub mod origin;
+pub mod passwords;
+mod remembered;
+pub mod sessions;
+pub mod throttle;
+
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use bocau_domain::api_key::is_well_formed;
-use bocau_domain::{ApiKey, Owner, Scope, Scopes, StoreId, Timestamp};
+use bocau_domain::{Actor, ApiKey, Owner, Role, Scope, Scopes, StoreId, User};
+use bocau_store::{Session, SignedIn};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use parking_lot::Mutex;
-use secrecy::{ExposeSecret as _, SecretString};
-use subtle::ConstantTimeEq as _;
 
 use crate::problem::{Kind, Problem, text};
 use crate::router::Api;
+use cookies::CookieName;
 
-/// How long a key is remembered before it is looked up again.
+/// How long a key or a session is remembered before it is looked up again.
 pub const REMEMBER: Duration = Duration::from_secs(5);
-/// Keys remembered at most.
-const REMEMBERED_MAX: usize = 10_000;
 
 /// The one who calls.
 #[derive(Debug, Clone)]
-pub struct Caller {
-    key: ApiKey,
+pub struct Caller(Who);
+
+#[derive(Debug, Clone)]
+enum Who {
+    Key(Box<ApiKey>),
+    Session(Box<CallerSession>),
+}
+
+/// The session that a person calls with.
+#[derive(Debug, Clone)]
+pub struct CallerSession {
+    /// The keyed hash of its token.
+    pub hash: [u8; 32],
+    /// Whose it is.
+    pub session: Session,
+}
+
+impl CallerSession {
+    /// The user; none where the person came through a portal link.
+    pub fn user(&self) -> Option<&User> {
+        match &self.session.who {
+            SignedIn::User(user) => Some(user),
+            SignedIn::Portal { .. } => None,
+        }
+    }
+
+    /// The user, refused where there is none.
+    pub fn require_user(&self) -> Result<&User, Problem> {
+        self.user().ok_or_else(|| {
+            let detail = text(
+                "Phiên mở từ liên kết của nền tảng không có tài khoản riêng.",
+                "A session that was opened by a portal link has no account of its own.",
+            );
+            Problem::new(Kind::Forbidden, detail)
+        })
+    }
 }
 
 impl Caller {
+    fn with_key(key: ApiKey) -> Self {
+        Self(Who::Key(Box::new(key)))
+    }
+
+    fn with_session(hash: [u8; 32], session: Session) -> Self {
+        Self(Who::Session(Box::new(CallerSession { hash, session })))
+    }
+
     /// The store of a path, where the caller reaches it and may do `scope` there. Another's store is not
     /// found, whether it exists or not.
     pub fn store(&self, id: &str, scope: Scope) -> Result<StoreId, Problem> {
         let store: StoreId = id.parse().map_err(|_| Problem::no_store())?;
-        if !self.key.reaches(&store) {
+        if self.own_stores().is_some_and(|own| !own.contains(&store)) {
             return Err(Problem::no_store());
         }
         self.require(scope)?;
         Ok(store)
     }
 
+    /// What the caller may do in the stores it reaches.
+    pub fn scopes(&self) -> Scopes {
+        match &self.0 {
+            Who::Key(key) => key.scopes,
+            Who::Session(signed) => match &signed.session.who {
+                SignedIn::User(user) => scopes_of(user.role),
+                SignedIn::Portal { role, .. } => scopes_of(*role),
+            },
+        }
+    }
+
     /// Whether the caller may do `scope`.
     pub fn may(&self, scope: Scope) -> bool {
-        self.key.allows(scope)
+        self.scopes().has(scope)
     }
 
     /// Refuses where the caller may not do `scope`.
@@ -52,129 +115,118 @@ impl Caller {
         if self.may(scope) {
             return Ok(());
         }
-        let detail = text(
-            format!("Khóa API này không có quyền “{scope}”."),
-            format!("This API key does not have the scope “{scope}”."),
-        );
+        let detail = match &self.0 {
+            Who::Key(_) => text(
+                format!("Khóa API này không có quyền “{scope}”."),
+                format!("This API key does not have the scope “{scope}”."),
+            ),
+            Who::Session(_) => text(
+                "Bạn chỉ có quyền xem. Hãy nhờ quản trị viên cấp thêm quyền.",
+                "You may only look. Ask an admin for more rights.",
+            ),
+        };
         Err(Problem::new(Kind::Forbidden, detail))
     }
 
-    /// Refuses where the caller's key is not the platform's.
+    /// Refuses where the caller is neither an admin nor a platform key.
     pub fn require_platform(&self, scope: Scope) -> Result<(), Problem> {
-        if self.key.owner == Owner::Platform {
+        if self.own_stores().is_none() {
             return self.require(scope);
         }
         let detail = text(
-            "Chỉ khóa API của nền tảng mới được làm việc này.",
-            "Only an API key of the platform may do this.",
+            "Chỉ quản trị viên hoặc khóa API của nền tảng mới được làm việc này.",
+            "Only an admin or an API key of the platform may do this.",
         );
         Err(Problem::new(Kind::Forbidden, detail))
     }
 
-    /// The one store that the caller is confined to.
-    pub fn own_store(&self) -> Option<&StoreId> {
-        match &self.key.owner {
-            Owner::Platform => None,
-            Owner::Store(store) => Some(store),
+    /// As whom the audit log knows the caller.
+    pub fn actor(&self) -> Actor {
+        match &self.0 {
+            Who::Key(key) => Actor::Key { id: key.id, name: key.name.clone() },
+            Who::Session(signed) => match &signed.session.who {
+                SignedIn::User(user) => Actor::User { id: user.id, email: user.email.clone() },
+                SignedIn::Portal { store, .. } => Actor::Portal { store: store.id.clone() },
+            },
         }
+    }
+
+    /// The stores that the caller is confined to; none where it reaches all.
+    pub fn own_stores(&self) -> Option<&[StoreId]> {
+        match &self.0 {
+            Who::Key(key) => match &key.owner {
+                Owner::Platform => None,
+                Owner::Store(store) => Some(std::slice::from_ref(store)),
+            },
+            Who::Session(signed) => match &signed.session.who {
+                SignedIn::User(user) if user.role == Role::Admin => None,
+                SignedIn::User(user) => Some(&user.stores),
+                SignedIn::Portal { store, .. } => Some(std::slice::from_ref(&store.id)),
+            },
+        }
+    }
+
+    /// The session that the caller came with; a key has none.
+    pub fn session(&self) -> Option<&CallerSession> {
+        match &self.0 {
+            Who::Key(_) => None,
+            Who::Session(signed) => Some(signed),
+        }
+    }
+
+    /// The session that the caller came with, refused where it is a key.
+    pub fn require_session(&self) -> Result<&CallerSession, Problem> {
+        self.session().ok_or_else(|| {
+            let detail = text(
+                "Khóa API không có phiên đăng nhập; đường dẫn này dành cho người dùng.",
+                "An API key has no session; this path is for people who signed in.",
+            );
+            Problem::new(Kind::Unauthorized, detail)
+        })
+    }
+}
+
+/// What a role may do in the stores that it reaches.
+fn scopes_of(role: Role) -> Scopes {
+    match role {
+        Role::Admin | Role::Member => Scopes::ALL,
+        Role::Viewer => [Scope::Read].into_iter().collect(),
     }
 }
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;
 
+    /// A key is what counts where there is one. A page inside another site says so in a header and counts as
+    /// its portal session alone, so that it never acts as the person who has signed in beside it.
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let token = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
-        let Some(token) = token else {
-            let detail = text(
-                "Hãy gửi khóa API trong header: Authorization: Bearer bck_….",
-                "Send an API key in the header: Authorization: Bearer bck_….",
-            );
-            return Err(Problem::new(Kind::Unauthorized, detail));
+        if let Some(value) = parts.headers.get(AUTHORIZATION) {
+            let token = value.to_str().ok().and_then(bearer).ok_or_else(nobody)?;
+            return api.keys().caller(api, token).await;
+        }
+        let names: &[CookieName] = if parts.headers.contains_key(origin::PORTAL_HEADER) {
+            &[CookieName::Portal]
+        } else {
+            &[CookieName::Session, CookieName::Portal]
         };
-        api.keys().caller(api, token).await
+        let token = names.iter().find_map(|name| cookies::read(&parts.headers, *name));
+        let token = token.ok_or_else(nobody)?;
+        if !parts.method.is_safe() {
+            origin::require_own_page(api, parts)?;
+        }
+        api.sessions().caller(api, &token).await
     }
+}
+
+fn nobody() -> Problem {
+    let detail = text(
+        "Hãy đăng nhập, hoặc gửi khóa API trong header: Authorization: Bearer bck_….",
+        "Sign in, or send an API key in the header: Authorization: Bearer bck_….",
+    );
+    Problem::new(Kind::Unauthorized, detail)
 }
 
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// The keys that were seen of late, and the one from the environment.
-pub struct Keys {
-    bootstrap: Option<SecretString>,
-    remembered: Mutex<HashMap<[u8; 32], (ApiKey, Duration)>>,
-}
-
-impl Keys {
-    /// With the platform key of the environment, if there is one.
-    pub fn new(bootstrap: Option<SecretString>) -> Self {
-        Self { bootstrap, remembered: Mutex::default() }
-    }
-
-    async fn caller(&self, api: &Api, token: &str) -> Result<Caller, Problem> {
-        if !is_well_formed(token) {
-            return Err(unknown_key());
-        }
-        if self.is_bootstrap(token) {
-            return Ok(Caller { key: bootstrap_key() });
-        }
-        let engine = api.engine();
-        let hash = api.master_key().hash_api_key(token);
-        let now = engine.clock().monotonic();
-        let known = self
-            .remembered
-            .lock()
-            .get(&hash)
-            .filter(|(_, seen)| now.saturating_sub(*seen) < REMEMBER)
-            .cloned();
-        let key = if let Some((key, _)) = known {
-            key
-        } else {
-            let key = engine.store().find_api_key(hash).await?.ok_or_else(unknown_key)?;
-            self.remember(hash, key.clone(), now);
-            key
-        };
-        if key.is_expired(engine.clock().now()) {
-            return Err(unknown_key());
-        }
-        Ok(Caller { key })
-    }
-
-    fn remember(&self, hash: [u8; 32], key: ApiKey, now: Duration) {
-        let mut remembered = self.remembered.lock();
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.retain(|_, (_, seen)| now.saturating_sub(*seen) < REMEMBER);
-            if remembered.len() >= REMEMBERED_MAX {
-                remembered.clear();
-            }
-        }
-        remembered.insert(hash, (key, now));
-    }
-
-    fn is_bootstrap(&self, token: &str) -> bool {
-        let expected = self.bootstrap.as_ref().map(|key| key.expose_secret().as_bytes());
-        expected.is_some_and(|expected| expected.ct_eq(token.as_bytes()).into())
-    }
-}
-
-/// The key of `BOCAU_BOOTSTRAP_API_KEY`; it is in no database.
-fn bootstrap_key() -> ApiKey {
-    ApiKey {
-        id: bocau_domain::ApiKeyId::from_bytes([0; 16]),
-        name: "bootstrap".to_owned(),
-        owner: Owner::Platform,
-        scopes: Scopes::ALL,
-        created_at: Timestamp::default(),
-        expires_at: None,
-    }
-}
-
-fn unknown_key() -> Problem {
-    let detail = text(
-        "Khóa API không đúng, đã hết hạn hoặc đã bị thu hồi.",
-        "The API key is wrong, expired or revoked.",
-    );
-    Problem::new(Kind::Unauthorized, detail)
 }

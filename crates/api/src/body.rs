@@ -1,20 +1,72 @@
 //! Reading request bodies: within their limit, as JSON, and with the place where they are wrong.
 
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::body::Body;
+use bocau_domain::limits::BATCH_REQUEST_BYTES_MAX;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 
-use crate::problem::{Kind, Problem, text};
+use crate::problem::{Kind, Problem, Text, text};
+use crate::refusals::shortened;
+use crate::router::Api;
 
 /// How much of a body that is too large is still read, so that the client gets to read the answer.
 pub const DRAIN_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes of all bodies together that are being read or handled.
+pub const BODIES_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Counts the bytes of all bodies that are being read or handled.
+#[derive(Default)]
+pub struct Budget(Arc<AtomicUsize>);
+
+/// Bytes that are counted as long as this is kept.
+struct Charge {
+    budget: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Charge {
+    fn add(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.bytes += bytes;
+        if self.budget.fetch_add(bytes, Ordering::Relaxed) + bytes > BODIES_BYTES_MAX {
+            return Err(Problem::overloaded());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A body that was read; it counts against the budget until it is dropped.
+pub struct Held {
+    bytes: Bytes,
+    _charge: Charge,
+}
+
+impl Deref for Held {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
 /// Reads a JSON body of at most `limit` bytes.
-pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+pub async fn read(api: &Api, headers: &HeaderMap, body: Body, limit: usize) -> Result<Held, Problem> {
     check_media_type(headers)?;
+    check_encoding(headers)?;
+    let mut charge = Charge { budget: api.bodies().0.clone(), bytes: 0 };
     let mut body = body;
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
@@ -30,6 +82,7 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
             drain(body).await;
             return Err(too_large(limit));
         }
+        charge.add(data.len())?;
         // Most bodies come in one piece, which needs no copy.
         match first {
             None => first = Some(data),
@@ -41,7 +94,8 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
             }
         }
     }
-    Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
+    let bytes = if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() };
+    Ok(Held { bytes, _charge: charge })
 }
 
 async fn drain(mut body: Body) {
@@ -56,12 +110,25 @@ async fn drain(mut body: Body) {
 
 /// A body beyond its limit.
 pub fn too_large(limit: usize) -> Problem {
-    let kib = limit / 1024;
+    let shown = if limit == BATCH_REQUEST_BYTES_MAX { "8 MiB" } else { "512 KiB" };
     let detail = text(
-        format!("Nội dung vượt quá giới hạn {kib} KiB. Không có gì được ghi."),
-        format!("The body is over the limit of {kib} KiB. Nothing was written."),
+        format!("Nội dung vượt quá giới hạn {shown}. Không có gì được ghi."),
+        format!("The body is over the limit of {shown}. Nothing was written."),
     );
     Problem::new(Kind::TooLarge, detail)
+}
+
+/// Bodies come as they are: a compressed one would have to be unpacked within a limit of its own.
+fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_plain = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get(CONTENT_ENCODING).is_none_or(is_plain) {
+        return Ok(());
+    }
+    let detail = text(
+        "Hãy gửi nội dung không nén (bỏ header Content-Encoding).",
+        "Send the body uncompressed (without the header Content-Encoding).",
+    );
+    Err(Problem::new(Kind::UnsupportedMediaType, detail))
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
@@ -80,11 +147,12 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Reads and parses a body into a value that borrows nothing.
 pub async fn read_json<T: DeserializeOwned>(
+    api: &Api,
     headers: &HeaderMap,
     body: Body,
     limit: usize,
 ) -> Result<T, Problem> {
-    let bytes = read(headers, body, limit).await?;
+    let bytes = read(api, headers, body, limit).await?;
     parse(&bytes)
 }
 
@@ -136,21 +204,23 @@ fn explain(bytes: &[u8], error: &serde_json::Error, pointer: &str) -> Problem {
             return Problem::new(Kind::InvalidJson, detail);
         }
         let detail = text(
-            format!("JSON sai ở dòng {line}, cột {column}."),
+            format!("JSON sai ở dòng {line}, cột {column} ({}).", without_position(error)),
             format!("The JSON is wrong at line {line}, column {column}: {}.", without_position(error)),
         );
         return Problem::new(Kind::InvalidJson, detail);
     }
     let said = without_position(error);
+    let pointer = &shortened(pointer);
     if let Some(name) = quoted_after(&said, "unknown field `") {
+        let name = &shortened(name);
         let pointer = if pointer.ends_with(&format!("/{name}")) {
             pointer.to_owned()
         } else {
             format!("{pointer}/{name}")
         };
         let detail = text(
-            format!("Trường “{name}” không có trong API."),
-            format!("The API has no field “{name}” here: {said}."),
+            format!("Không có trường “{name}” ở đây.{}", known_fields(&said, "Các trường")),
+            format!("There is no field “{name}” here.{}", known_fields(&said, "The fields")),
         );
         return Problem::field(Kind::UnknownField, pointer, detail);
     }
@@ -158,8 +228,48 @@ fn explain(bytes: &[u8], error: &serde_json::Error, pointer: &str) -> Problem {
         let detail = text(format!("Thiếu trường “{name}”."), format!("The field “{name}” is missing."));
         return Problem::field(Kind::ValidationFailed, format!("{pointer}/{name}"), detail);
     }
-    let detail = text(format!("Giá trị sai kiểu: {said}."), format!("The value does not fit: {said}."));
-    Problem::field(Kind::ValidationFailed, pointer, detail)
+    if let Some(name) = quoted_after(&said, "duplicate field `") {
+        let name = &shortened(name);
+        let detail = text(
+            format!("Trường “{name}” xuất hiện hai lần."),
+            format!("The field “{name}” stands there twice."),
+        );
+        return Problem::field(Kind::ValidationFailed, format!("{pointer}/{name}"), detail);
+    }
+    Problem::field(Kind::ValidationFailed, pointer, wrong_type(&said))
+}
+
+/// The names that an unknown-field error says there are.
+pub(crate) fn known_fields(said: &str, intro: &str) -> String {
+    let names: Vec<&str> = match said.split_once(", expected ") {
+        Some((_, list)) => list.split('`').skip(1).step_by(2).collect(),
+        None => Vec::new(),
+    };
+    if names.is_empty() { String::new() } else { format!(" {intro}: {}.", names.join(", ")) }
+}
+
+/// “invalid type: integer `1`, expected a string” in words for people.
+pub(crate) fn wrong_type(said: &str) -> Text {
+    let expected = said.rsplit_once("expected ").map_or("", |(_, expected)| expected);
+    let (vi, en) = match expected {
+        "a string" | "a borrowed string" => ("chuỗi ký tự", "a string"),
+        "a boolean" => ("true hoặc false", "true or false"),
+        "u8" | "u16" | "u32" | "u64" | "usize" => ("số nguyên không âm", "a whole number, not negative"),
+        "a sequence" => ("danh sách […]", "a list […]"),
+        "a map" => ("đối tượng {…}", "an object {…}"),
+        other if other.starts_with("struct ") => ("đối tượng {…}", "an object {…}"),
+        _ if said == "invalid digit found in string" => {
+            ("số nguyên không âm", "a whole number, not negative")
+        }
+        _ => {
+            let said = shortened(said);
+            return text(
+                format!("Giá trị không hợp lệ: {said}."),
+                format!("The value does not fit: {said}."),
+            );
+        }
+    };
+    text(format!("Giá trị sai kiểu: cần {vi}."), format!("The value has the wrong type: {en} is needed."))
 }
 
 fn without_position(error: &serde_json::Error) -> String {
@@ -167,7 +277,7 @@ fn without_position(error: &serde_json::Error) -> String {
     said.rfind(" at line ").map_or(said.clone(), |end| said[..end].to_owned())
 }
 
-fn quoted_after<'a>(said: &'a str, intro: &str) -> Option<&'a str> {
+pub(crate) fn quoted_after<'a>(said: &'a str, intro: &str) -> Option<&'a str> {
     let rest = said.strip_prefix(intro)?;
     rest.split('`').next()
 }

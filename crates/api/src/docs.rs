@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::openapi::openapi_json;
 
+const AUTHENTICATION: &str = "<p>Mỗi yêu cầu cần khóa API · Each request needs an API key: \
+    <code>Authorization: Bearer bck_…</code> (<code>bocau key create</code>). Người dùng đăng nhập bằng \
+    <code>POST /api/v1/session</code> · People sign in by <code>POST /api/v1/session</code>.</p>";
 const STYLE: &str = include_str!("docs.css");
 
 /// `GET /docs`
@@ -30,6 +33,7 @@ fn render(document: &Value) -> String {
     for paragraph in description.split("\n\n") {
         let _ = write!(page, "<p>{}</p>", prose(paragraph));
     }
+    page.push_str(AUTHENTICATION);
     page.push_str("<p><a href=\"/api/v1/openapi.json\">OpenAPI 3.1</a></p></header>");
     let tags = document["tags"].as_array().map(Vec::as_slice).unwrap_or_default();
     page.push_str("<nav>");

@@ -2,7 +2,9 @@
 //!
 //! - [`mod@router`]: every route in one table, and what surrounds them
 //! - [`auth`]: who calls, and what they may do
+//! - [`people`]: the first admin, and users made at the command line
 //! - [`body`]: reading request bodies within their limits, and saying where they are wrong
+//! - [`path`], [`query`]: what stands in a request's address
 //! - [`problem`]: every error that can be answered, in Vietnamese and English
 //! - [`refusals`]: the domain's refusals in words for people
 //! - [`v1`]: the routes, `v1/<resource>/<verb>.rs`
@@ -11,11 +13,14 @@
 //!
 //! HTTP status codes and axum stay in this crate and the program's.
 
+mod answer_headers;
 pub mod auth;
 pub mod body;
 pub mod docs;
 pub mod health;
 pub mod openapi;
+pub mod path;
+pub mod people;
 pub mod problem;
 pub mod query;
 pub mod refusals;
@@ -23,6 +28,8 @@ pub mod router;
 pub mod time;
 pub mod v1;
 
+pub use auth::passwords::hash_password;
 pub use openapi::openapi_json;
+pub use people::{NewUser, create_user, first_sign_in_link};
 pub use problem::{Kind, Problem, Text};
 pub use router::{Api, ApiParts, router};

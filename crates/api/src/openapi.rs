@@ -4,9 +4,11 @@ use std::sync::OnceLock;
 
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi};
 use utoipa::{Modify, OpenApi as _, ToSchema};
+
+use crate::auth::cookies::CookieName;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -16,33 +18,40 @@ use utoipa::{Modify, OpenApi as _, ToSchema};
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     components(schemas(ProblemBody, FieldErrorBody)),
-    modifiers(&ApiKeyScheme),
-    security(("api_key" = [])),
+    modifiers(&Schemes),
+    security(("api_key" = []), ("session" = [])),
     tags(
         (name = "stores", description = "Cửa hàng · Stores"),
         (name = "event types", description = "Loại sự kiện · Event types"),
         (name = "webhooks", description = "Cấu hình webhook · Webhooks"),
         (name = "events", description = "Sự kiện · Events"),
         (name = "deliveries", description = "Sự kiện webhook, Lịch sử, Gửi lại · Deliveries"),
+        (name = "session", description = "Đăng nhập · Signing in"),
+        (name = "members", description = "Thành viên và quyền · Members and roles"),
+        (name = "keys", description = "Khóa API · API keys"),
+        (name = "audit log", description = "Nhật ký thay đổi · Audit log"),
         (name = "health", description = "Vận hành · Operations")
     )
 )]
 struct Head;
 
-struct ApiKeyScheme;
+struct Schemes;
 
-impl Modify for ApiKeyScheme {
+impl Modify for Schemes {
     fn modify(&self, document: &mut OpenApi) {
-        let scheme = HttpBuilder::new()
+        let key = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some(
                 "An API key, `bck_…`. A platform key reaches every store, a store key its own.",
             ))
             .build();
-        document
-            .components
-            .get_or_insert_with(Components::new)
-            .add_security_scheme("api_key", SecurityScheme::Http(scheme));
+        let cookie = ApiKeyValue::with_description(
+            CookieName::Session.as_str(),
+            "The session of a person who signed in. A request that changes something must come from a page of this server. A page inside another site has the cookie `bocau_portal` and sends the header `X-Bocau-Portal: 1`.",
+        );
+        let components = document.components.get_or_insert_with(Components::new);
+        components.add_security_scheme("api_key", SecurityScheme::Http(key));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
 }
 
@@ -50,8 +59,9 @@ impl Modify for ApiKeyScheme {
 #[derive(ToSchema)]
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "describes what crate::problem writes")]
-struct ProblemBody {
-    /// A stable slug, such as `not-found`.
+pub struct ProblemBody {
+    /// A stable slug, such as `not-found`; clients may switch on it.
+    #[schema(value_type = crate::problem::Kind)]
     r#type: String,
     /// What kind of error it is.
     title: String,
@@ -59,7 +69,7 @@ struct ProblemBody {
     status: u16,
     /// What happened, and what to do.
     detail: String,
-    /// A stable word that narrows the type down.
+    /// A stable word that narrows the type down, such as `not_https` or `private_address`.
     reason: Option<String>,
     /// The fields that are wrong.
     errors: Option<Vec<FieldErrorBody>>,
@@ -69,7 +79,7 @@ struct ProblemBody {
 #[derive(ToSchema)]
 #[schema(as = FieldError)]
 #[expect(dead_code, reason = "describes what crate::problem writes")]
-struct FieldErrorBody {
+pub struct FieldErrorBody {
     /// An RFC 6901 pointer into the body, or the name of a parameter or header.
     pointer: String,
     /// What is wrong with it.

@@ -67,10 +67,11 @@ impl Language {
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $slug:literal, $status:ident, $vi:literal, $en:literal;)+) => {
-        /// What kind of error it is.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        /// What kind of error it is: the `type` of a problem.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, utoipa::ToSchema)]
+        #[schema(as = ProblemType)]
         pub enum Kind {
-            $($(#[$doc])* $kind,)+
+            $($(#[$doc])* #[schema(rename = $slug)] $kind,)+
         }
 
         impl Kind {
@@ -101,9 +102,15 @@ kinds! {
     /// A parameter of the query is wrong.
     InvalidQuery = "invalid-query", BAD_REQUEST, "Tham số truy vấn không hợp lệ", "A query parameter is invalid";
     /// The cursor is none that we gave out.
-    InvalidCursor = "invalid-cursor", BAD_REQUEST, "Con trỏ trang không hợp lệ", "The cursor is invalid";
+    InvalidCursor = "invalid-cursor", BAD_REQUEST, "cursor không hợp lệ", "The cursor is invalid";
     /// No key, or none that is known.
     Unauthorized = "unauthorized", UNAUTHORIZED, "Chưa xác thực", "Not authenticated";
+    /// E-mail and password do not belong together.
+    WrongCredentials = "wrong-credentials", UNAUTHORIZED, "Sai e-mail hoặc mật khẩu", "Wrong e-mail or password";
+    /// The link was used, or its time is over.
+    LinkExpired = "link-expired", UNAUTHORIZED, "Liên kết đã hết hạn", "The link has expired";
+    /// The page of another site sent a request with the cookie of a session.
+    CrossSiteRequest = "cross-site-request", FORBIDDEN, "Yêu cầu từ trang khác bị từ chối", "A request of another site is refused";
     /// The key may not do this.
     Forbidden = "forbidden", FORBIDDEN, "Không có quyền", "Not allowed";
     /// There is no such thing, or it belongs to somebody else.
@@ -117,9 +124,23 @@ kinds! {
     /// The `Idempotency-Key` was used for another request.
     IdempotencyKeyReused = "idempotency-key-reused", CONFLICT, "Idempotency-Key đã dùng cho yêu cầu khác", "The Idempotency-Key was used for another request";
     /// There is nowhere to send it.
-    NothingToResend = "nothing-to-resend", CONFLICT, "Không có nơi để gửi lại", "There is nowhere to resend to";
+    NothingToResend = "nothing-to-resend", CONFLICT, "Không thể gửi lại", "It cannot be resent";
+    /// The secret was rotated within the last day, and the one before it still signs.
+    SecretRotatedRecently = "secret-rotated-recently", CONFLICT, "Khóa ký vừa được đổi", "The secret was rotated recently";
+    /// Too many bulk resends run.
+    TooManyResends = "too-many-resends", CONFLICT, "Đang gửi lại quá nhiều", "Too many bulk resends";
     /// The limit of webhooks is reached.
     TooManyWebhooks = "too-many-webhooks", CONFLICT, "Đã đạt số webhook tối đa", "The limit of webhooks is reached";
+    /// Somebody must be left who can sign in as an admin, and nobody deletes themselves.
+    LastAdmin = "last-admin", CONFLICT, "Tài khoản này phải được giữ lại", "This account must stay";
+    /// The limit of API keys is reached.
+    TooManyKeys = "too-many-keys", CONFLICT, "Đã đạt số khóa API tối đa", "The limit of API keys is reached";
+    /// The limit of members, or of the stores of one, is reached.
+    TooManyMembers = "too-many-members", CONFLICT, "Đã đạt số thành viên tối đa", "The limit of members is reached";
+    /// Too many wrong passwords.
+    TooManyAttempts = "too-many-attempts", TOO_MANY_REQUESTS, "Sai quá nhiều lần", "Too many attempts";
+    /// The request took too long to arrive.
+    RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "Yêu cầu quá chậm", "The request took too long";
     /// The body is too large.
     TooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "Nội dung quá lớn", "The body is too large";
     /// The body is not said to be JSON.
@@ -127,7 +148,7 @@ kinds! {
     /// A field is missing or wrong.
     ValidationFailed = "validation-failed", UNPROCESSABLE_ENTITY, "Dữ liệu không hợp lệ", "The request is invalid";
     /// A field that the API does not know.
-    UnknownField = "unknown-field", UNPROCESSABLE_ENTITY, "Trường không xác định", "Unknown field";
+    UnknownField = "unknown-field", UNPROCESSABLE_ENTITY, "Trường không tồn tại", "Unknown field";
     /// An event type that the catalogue does not have.
     UnknownEventType = "unknown-event-type", UNPROCESSABLE_ENTITY, "Loại sự kiện không tồn tại", "Unknown event type";
     /// A URL that webhooks may not have.
@@ -221,6 +242,16 @@ impl Problem {
         Self::not_found("sự kiện này", "event")
     }
 
+    /// No such API key.
+    pub fn no_key() -> Self {
+        Self::not_found("khóa API này", "API key")
+    }
+
+    /// No such member.
+    pub fn no_member() -> Self {
+        Self::not_found("thành viên này", "member")
+    }
+
     /// No such delivery.
     pub fn no_delivery() -> Self {
         Self::not_found("lượt gửi này", "delivery")
@@ -294,7 +325,7 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) | StoreError::Closed => {
                 tracing::warn!(%error, "a request failed because of the database");
                 let detail = text(
-                    "Chưa ghi được gì. Hãy gửi lại yêu cầu sau ít giây.",
+                    "Không có gì được ghi. Hãy gửi lại yêu cầu sau ít giây.",
                     "Nothing was written. Send the request again in a few seconds.",
                 );
                 Self::new(Kind::Unavailable, detail).retry_after(5)
@@ -308,6 +339,15 @@ impl From<StoreError> for Problem {
 }
 
 impl Problem {
+    /// The request was not complete, or not answered, in time.
+    pub fn too_slow() -> Self {
+        let detail = text(
+            "Yêu cầu chưa xong trong 60 giây. Nếu là yêu cầu ghi, hãy gửi lại với cùng Idempotency-Key.",
+            "The request was not done within 60 seconds. If it writes, send it again with the same Idempotency-Key.",
+        );
+        Self::new(Kind::RequestTimeout, detail)
+    }
+
     /// Something of ours broke; the log has it.
     pub fn internal() -> Self {
         let detail = text(
@@ -326,7 +366,8 @@ impl Problem {
         Self::new(Kind::ShuttingDown, detail).retry_after(5)
     }
 
-    fn overloaded() -> Self {
+    /// Too much is waiting or being read.
+    pub fn overloaded() -> Self {
         let detail = text(
             "Quá nhiều sự kiện đang chờ ghi. Hãy gửi lại sau.",
             "Too many events are waiting to be written. Send the request again later.",
@@ -343,7 +384,7 @@ impl From<PublishError> for Problem {
             PublishError::UnknownType(_) => crate::refusals::unknown_event_type("/type", ""),
             PublishError::KeyReused => {
                 let detail = text(
-                    "Khóa này đã được dùng trong 24 giờ qua cho một nội dung khác. Hãy dùng khóa mới cho yêu cầu mới.",
+                    "Idempotency-Key này đã được dùng trong 24 giờ qua cho một nội dung khác. Yêu cầu mới cần Idempotency-Key mới.",
                     "This key was used within the last 24 hours with another body. Use a new key for a new request.",
                 );
                 Self::field(Kind::IdempotencyKeyReused, "Idempotency-Key", detail)

@@ -7,6 +7,7 @@ use bocau_domain::limits::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use crate::body::{known_fields, quoted_after, wrong_type};
 use crate::problem::{Kind, Problem, text};
 
 /// The query of a request; a name that the route does not know is refused.
@@ -17,14 +18,31 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
-        serde_urlencoded::from_str(query).map(Self).map_err(|error| {
-            let detail = text(
-                format!("Tham số không hợp lệ: {error}."),
-                format!("A parameter does not fit: {error}."),
-            );
-            Problem::new(Kind::InvalidQuery, detail)
+        let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+        serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
+            let name = error.path().to_string();
+            explain(&name, &error.into_inner().to_string())
         })
     }
+}
+
+/// What a query's error means. `name` is the parameter that was being read.
+fn explain(name: &str, said: &str) -> Problem {
+    if let Some(unknown) = quoted_after(said, "unknown field `") {
+        let detail = text(
+            format!("Không có tham số “{unknown}”.{}", known_fields(said, "Các tham số")),
+            format!("There is no parameter “{unknown}”.{}", known_fields(said, "The parameters")),
+        );
+        return Problem::field(Kind::InvalidQuery, unknown, detail);
+    }
+    if let Some(twice) = quoted_after(said, "duplicate field `") {
+        let detail = text(
+            format!("Tham số “{twice}” xuất hiện hai lần."),
+            format!("The parameter “{twice}” stands there twice."),
+        );
+        return Problem::field(Kind::InvalidQuery, twice, detail);
+    }
+    Problem::field(Kind::InvalidQuery, name, wrong_type(said))
 }
 
 /// A parameter that is wrong.

@@ -8,6 +8,7 @@ use crate::problem::{Kind, Problem, Text, text};
 
 /// A URL that a webhook may not have.
 pub fn url_refused(pointer: &str, refusal: UrlRefusal) -> Problem {
+    bocau_engine::sender::count_blocked(refusal.code());
     Problem::field(Kind::UrlRefused, pointer, url_text(refusal)).because(refusal.code())
 }
 
@@ -16,7 +17,7 @@ fn url_text(refusal: UrlRefusal) -> Text {
     let vi = match refusal {
         UrlRefusal::TooLong => "URL quá dài: tối đa 2048 byte.".to_owned(),
         UrlRefusal::InvisibleCharacter(_) => {
-            "URL có ký tự trống hoặc ký tự không nhìn thấy. Hãy xóa và gõ lại URL.".to_owned()
+            "URL có khoảng trắng hoặc ký tự không nhìn thấy. Hãy xóa và gõ lại URL.".to_owned()
         }
         UrlRefusal::Backslash => "URL có dấu gạch chéo ngược “\\”. Hãy dùng “/”.".to_owned(),
         UrlRefusal::NotHttps => "URL phải bắt đầu bằng https://.".to_owned(),
@@ -42,7 +43,9 @@ fn url_text(refusal: UrlRefusal) -> Text {
         UrlRefusal::ZoneId => "Địa chỉ IPv6 không được có phần sau dấu “%”.".to_owned(),
         UrlRefusal::TrailingDot => "Tên miền không được kết thúc bằng dấu chấm.".to_owned(),
         UrlRefusal::BadPort => "Cổng phải là số từ 1 đến 65535.".to_owned(),
-        UrlRefusal::BadName => "Tên miền không hợp lệ.".to_owned(),
+        UrlRefusal::BadName => {
+            "Tên miền không hợp lệ. Tên miền gồm chữ, số và dấu gạch nối, ví dụ shop.vn.".to_owned()
+        }
         UrlRefusal::InsideName => {
             "Tên miền này chỉ có nghĩa trong mạng nội bộ. Hãy dùng tên miền công khai.".to_owned()
         }
@@ -95,7 +98,12 @@ pub fn header_refused(pointer: &str, refusal: HeaderRefusal) -> Problem {
 
 /// A setting of the delivery policy outside its limits.
 pub fn policy_refused(error: PolicyError) -> Problem {
+    let wait;
     let (pointer, vi) = match error {
+        PolicyError::Wait(place) => {
+            wait = format!("/retry_schedule_seconds/{place}");
+            (wait.as_str(), "Mỗi thời gian gửi lại từ 1 đến 86400 giây.")
+        }
         PolicyError::Attempts => ("/max_attempts", "Số lần gửi tự động từ 1 đến 20."),
         PolicyError::Interval => ("/retry_interval_seconds", "Thời gian gửi lại từ 1 đến 86400 giây."),
         PolicyError::ScheduleLength => {
@@ -104,7 +112,7 @@ pub fn policy_refused(error: PolicyError) -> Problem {
         PolicyError::Timeout => ("/timeout_seconds", "Thời gian chờ trả lời từ 1 đến 25 giây."),
         PolicyError::ScheduleAndInterval => (
             "/retry_schedule_seconds",
-            "retry_schedule_seconds thay cho max_attempts và retry_interval_seconds; chỉ dùng một trong hai cách.",
+            "retry_schedule_seconds thay cho max_attempts và retry_interval_seconds; chỉ dùng một trong hai cách. Muốn bỏ danh sách, gửi kèm retry_schedule_seconds: null.",
         ),
     };
     Problem::field(Kind::ValidationFailed, pointer, text(vi, error.to_string()))
@@ -112,11 +120,23 @@ pub fn policy_refused(error: PolicyError) -> Problem {
 
 /// An event type that the catalogue does not have.
 pub fn unknown_event_type(pointer: &str, name: &str) -> Problem {
+    let name = shortened(name);
     let detail = text(
         format!("Không có loại sự kiện “{name}”. Danh sách có ở GET /api/v1/event-types."),
         format!("There is no event type “{name}”. GET /api/v1/event-types lists them."),
     );
     Problem::field(Kind::UnknownEventType, pointer, detail)
+}
+
+/// Characters of a client's own words that an answer gives back.
+const ECHO_LENGTH_MAX: usize = 100;
+
+/// A client's own words, short enough to be given back.
+pub fn shortened(said: &str) -> String {
+    match said.char_indices().nth(ECHO_LENGTH_MAX) {
+        Some((end, _)) => format!("{}…", &said[..end]),
+        None => said.to_owned(),
+    }
 }
 
 /// A field that is wrong in a way the API itself knows.

@@ -6,21 +6,26 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use bocau_engine::Engine;
 use bocau_store::MasterKey;
 use http::header::ACCEPT_LANGUAGE;
 use http::{HeaderName, Method};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::Keys;
+use crate::auth::keys::Keys;
+use crate::auth::passwords::Passwords;
+use crate::auth::sessions::Sessions;
+use crate::auth::throttle::Throttle;
+use crate::body::Budget;
 use crate::problem::{Kind, Language, Problem, text};
-use crate::{docs, health, openapi, v1};
+use crate::{answer_headers, docs, health, openapi, v1};
 
 /// What the routes work with.
 pub struct ApiParts {
@@ -32,6 +37,12 @@ pub struct ApiParts {
     pub bootstrap_key: Option<SecretString>,
     /// What `/metrics` shows.
     pub metrics: Option<PrometheusHandle>,
+    /// Where people reach this server, without a slash at the end; as the request says where it is left out.
+    pub public_url: Option<String>,
+    /// Whether cookies are given for https alone.
+    pub secure_cookies: bool,
+    /// The dashboard's pages: they answer every address that is not the API's.
+    pub pages: Option<Router>,
 }
 
 /// The parts as the handlers share them.
@@ -42,13 +53,19 @@ struct Inner {
     engine: Arc<Engine>,
     master_key: MasterKey,
     keys: Keys,
+    sessions: Sessions,
+    passwords: Passwords,
+    throttle: Throttle,
+    public_url: Option<String>,
+    secure_cookies: bool,
     metrics: Option<PrometheusHandle>,
     write_probe: health::WriteProbe,
+    bodies: Budget,
 }
 
 impl Api {
     /// The engine.
-    pub fn engine(&self) -> &Engine {
+    pub fn engine(&self) -> &Arc<Engine> {
         &self.0.engine
     }
 
@@ -62,9 +79,39 @@ impl Api {
         &self.0.keys
     }
 
+    /// The sessions that people come with.
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// Where passwords are hashed.
+    pub fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    /// How often somebody may be wrong with a password.
+    pub fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
+    /// Where people reach this server, where that is configured.
+    pub fn public_url(&self) -> Option<&str> {
+        self.0.public_url.as_deref()
+    }
+
+    /// Whether cookies are given for https alone.
+    pub fn has_secure_cookies(&self) -> bool {
+        self.0.secure_cookies
+    }
+
     /// What `/metrics` shows.
     pub fn metrics(&self) -> Option<&PrometheusHandle> {
         self.0.metrics.as_ref()
+    }
+
+    /// What all request bodies together may take up.
+    pub(crate) fn bodies(&self) -> &Budget {
+        &self.0.bodies
     }
 
     /// Whether writing works.
@@ -96,9 +143,16 @@ pub(crate) fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(v1::events::batch::publish_events))
         .routes(routes!(v1::events::get::get_event))
         .routes(routes!(v1::deliveries::list::list_deliveries))
+        .routes(routes!(v1::deliveries::count::count_deliveries))
+        .routes(routes!(v1::deliveries::csv::export_deliveries))
+        .routes(routes!(v1::overview::get::get_overview))
+        .routes(routes!(v1::live::watch::watch_store))
+        .routes(routes!(v1::resends::list::list_resends, v1::resends::create::create_resend))
+        .routes(routes!(v1::resends::get::get_resend, v1::resends::stop::stop_resend))
         .routes(routes!(v1::deliveries::get::get_delivery))
         .routes(routes!(v1::deliveries::attempts::list_attempts))
-        .routes(routes!(v1::deliveries::resend::resend_delivery));
+        .routes(routes!(v1::deliveries::resend::resend_delivery))
+        .merge(people());
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -106,26 +160,56 @@ pub(crate) fn contract() -> OpenApiRouter<Api> {
         .nest("/api/v1", v1)
 }
 
+/// Those about who may call: sessions, members, keys, the audit log.
+fn people() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(
+            v1::session::begin::sign_in,
+            v1::session::get::get_session,
+            v1::session::end::sign_out
+        ))
+        .routes(routes!(v1::session::link::use_link))
+        .routes(routes!(v1::session::password::change_password))
+        .routes(routes!(v1::session::email::change_email))
+        .routes(routes!(v1::members::list::list_members, v1::members::create::create_member))
+        .routes(routes!(v1::members::change::change_member, v1::members::delete::delete_member))
+        .routes(routes!(v1::keys::list::list_keys, v1::keys::create::create_key))
+        .routes(routes!(v1::keys::revoke::revoke_key))
+        .routes(routes!(v1::keys::list::list_store_keys, v1::keys::create::create_store_key))
+        .routes(routes!(v1::keys::revoke::revoke_store_key))
+        .routes(routes!(v1::audit_log::list::list_audit_log))
+        .routes(routes!(v1::portal_links::create::create_portal_link))
+}
+
 /// The server's whole router.
 pub fn router(parts: ApiParts) -> Router {
+    let pages = parts.pages;
     let api = Api(Arc::new(Inner {
         engine: parts.engine,
         master_key: parts.master_key,
         keys: Keys::new(parts.bootstrap_key),
+        sessions: Sessions::default(),
+        passwords: Passwords::default(),
+        throttle: Throttle::default(),
+        public_url: parts.public_url,
+        secure_cookies: parts.secure_cookies,
         metrics: parts.metrics,
         write_probe: health::WriteProbe::default(),
+        bodies: Budget::default(),
     }));
     let (routes, _) = contract().split_for_parts();
     let request_id = HeaderName::from_static("x-request-id");
     routes
         .route("/api/v1/openapi.json", axum::routing::get(openapi::get))
         .route("/docs", axum::routing::get(docs::get))
-        .fallback(no_such_route)
+        .route("/docs/", axum::routing::get(async || Redirect::permanent("/docs")))
+        .fallback(move |request| other(pages.clone(), request))
         .method_not_allowed_fallback(no_such_method)
         // Every route reads its body itself, within a limit of its own.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(choose_language))
+        .layer(from_fn(answer_headers::add))
         .layer(PropagateRequestIdLayer::new(request_id.clone()))
         .layer(SetRequestIdLayer::new(request_id, RandomRequestId(api.clone())))
         .with_state(api)
@@ -156,18 +240,27 @@ async fn choose_language(request: Request, next: Next) -> Response {
         tracing::debug!(%method, path, status = response.status().as_u16(), "request");
     }
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    if problem.kind.status().is_server_error() {
+    // What the database did is logged where it happened; a server that stops or is full says so by itself.
+    if problem.kind == Kind::Internal {
         let request_id = id.as_ref().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
-        tracing::warn!(
-            problem = problem.kind.slug(),
-            request_id,
-            "a request was answered with a server error"
-        );
+        tracing::error!(request_id, "a request was answered with a server error");
     }
     problem.render(language)
 }
 
-async fn no_such_route() -> Problem {
+/// Every address that no route has: a page's, or nothing's. A server without pages shows its API.
+async fn other(pages: Option<Router>, request: Request) -> Response {
+    let path = request.uri().path();
+    match pages {
+        Some(pages) if !path.starts_with("/api/") => {
+            pages.oneshot(request).await.unwrap_or_else(|never| match never {})
+        }
+        None if path == "/" => Redirect::temporary("/docs").into_response(),
+        _ => no_such_route().into_response(),
+    }
+}
+
+fn no_such_route() -> Problem {
     let detail =
         text("Không có đường dẫn này. Danh sách có ở /docs.", "There is no such path. /docs lists them.");
     Problem::new(Kind::NotFound, detail)

@@ -12,15 +12,18 @@ use std::time::Duration;
 
 use anyhow::bail;
 use axum::body::Body;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
+use bocau_api::Problem;
+use bocau_api::problem::Language;
 use bocau_engine::EngineClock;
-use http::{Request, StatusCode, header};
+use http::{HeaderValue, Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -29,6 +32,8 @@ use tower::ServiceExt as _;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long a client may take from the head of a request to its answer: 8 MiB at a little over 1 Mbit/s.
 const REQUEST_TIME_MAX: Duration = Duration::from_mins(1);
+/// How long a client may take nothing of an answer that is ready for it.
+const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Connections at once, where the system's limit of open files allows as many.
@@ -129,7 +134,7 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(impatient(stream))), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -143,6 +148,13 @@ async fn converse(
     }
 }
 
+/// A client that stops reading loses its connection, and with it the answers that were kept for it.
+fn impatient(stream: TcpStream) -> TimeoutStream<TcpStream> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_STALL_MAX));
+    stream
+}
+
 async fn answer(
     router: axum::Router,
     clock: Arc<dyn EngineClock>,
@@ -151,7 +163,9 @@ async fn answer(
     tokio::select! {
         response = router.oneshot(request.map(Body::new)) => response,
         () = clock.sleep(REQUEST_TIME_MAX) => {
-            Ok((StatusCode::REQUEST_TIMEOUT, [(header::CONNECTION, "close")]).into_response())
+            let mut response = Problem::too_slow().render(Language::default());
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            Ok(response)
         }
     }
 }

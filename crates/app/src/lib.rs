@@ -5,11 +5,13 @@
 //! - [`storage`]: the data directory with its master key and database
 //! - [`lifecycle`]: how a server starts, drains and ends
 //! - [`http_server`]: the listener, and how it keeps slow clients from holding it up
+//! - [`dashboard`]: the pages, embedded
 //! - [`logging`], [`measuring`]: what the server tells about itself
 //! - [`demo`]: the store, receiver and events of `serve --demo`
 
 pub mod cli;
 pub mod config;
+pub mod dashboard;
 pub mod demo;
 pub mod http_server;
 pub mod lifecycle;

@@ -16,13 +16,14 @@ use bocau_api::ApiParts;
 use bocau_domain::address::EgressRules;
 use bocau_engine::egress::{Guard, HttpsOptions, HttpsTransport, SystemResolver};
 use bocau_engine::{Engine, EngineClock, EngineOptions, EngineParts, SystemClock, SystemRng};
-use bocau_store::Store;
 use bocau_store::sqlite::DataDirLock;
+use bocau_store::{MasterKey, Store};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
+use crate::dashboard;
 use crate::demo::Demo;
 use crate::http_server::{self, HttpServer};
 use crate::measuring;
@@ -76,6 +77,7 @@ struct Server {
 
 impl Server {
     async fn start(config: Config, with_demo: bool) -> anyhow::Result<Self> {
+        config.check_data_dir()?;
         let lock = DataDirLock::acquire(&config.data_dir).map_err(plain)?;
         let http = HttpServer::bind(config.listen).await?;
         let metrics = measuring::start()?;
@@ -95,12 +97,17 @@ impl Server {
             master_key: master_key.clone(),
             bootstrap_key,
             metrics: Some(metrics.clone()),
+            public_url: config.public_url.clone(),
+            secure_cookies: config.secure_cookies,
+            pages: Some(dashboard::router(&[])),
         });
         let url = url_of(http.address());
         let stop_listening = CancellationToken::new();
         let running = http.run(router, clock.clone(), connections_max, stop_listening.clone());
         let listening = tokio::spawn(running);
         announce(&url);
+        let base_url = config.public_url.as_deref().unwrap_or(&url);
+        announce_first_link(&engine, &master_key, base_url).await;
         let mut beside = vec![tokio::spawn(measuring::keep_up(metrics, clock.clone()))];
         if let Some(demo) = demo {
             let engine = engine.clone();
@@ -182,6 +189,20 @@ fn announce(url: &str) {
         tracing::debug!(%error, "standard output is closed");
     }
     tracing::info!(%url, version, "listening");
+}
+
+/// The line that lets the first admin in. Standard output alone has it: a log may be read by many.
+async fn announce_first_link(engine: &Engine, master_key: &MasterKey, base_url: &str) {
+    let link = match bocau_api::first_sign_in_link(engine, master_key, base_url).await {
+        Ok(Some(link)) => link,
+        Ok(None) => return,
+        Err(error) => return tracing::error!(%error, "there is no link for the first admin"),
+    };
+    let mut stdout = std::io::stdout().lock();
+    let text = "Đăng nhập lần đầu (dùng một lần, trong 24 giờ) · First sign-in (once, within 24 hours)";
+    if let Err(error) = writeln!(stdout, "{text}: {link}").and_then(|()| stdout.flush()) {
+        tracing::debug!(%error, "standard output is closed");
+    }
 }
 
 /// The signals that ask a server to stop.

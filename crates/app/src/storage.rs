@@ -24,13 +24,18 @@ impl Storage {
     /// Opens what the configuration names; makes data directory, master key and database where there are
     /// none. Does not take the lock of a server.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        config.check_data_dir()?;
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let master_key = master_key(config, &*rng)?;
         let options = SqliteOptions::new(&config.data_dir, master_key.clone(), rng);
-        let opened = tokio::task::spawn_blocking(|| SqliteStore::open(options)).await;
-        let store = opened.context("opening the database broke off")?.map_err(plain)?;
-        Ok(Self { store: Arc::new(store), master_key })
+        Ok(Self { store: Arc::new(open(options).await?.map_err(plain)?), master_key })
     }
+}
+
+/// Opens a database on a thread that may wait.
+pub(crate) async fn open(options: SqliteOptions) -> anyhow::Result<Result<SqliteStore, StoreError>> {
+    let opened = tokio::task::spawn_blocking(|| SqliteStore::open(options)).await;
+    opened.context("opening the database broke off")
 }
 
 /// Where the configuration's database lies.
@@ -43,21 +48,42 @@ pub fn master_key_path(config: &Config) -> PathBuf {
     config.data_dir.join(MASTER_KEY_FILE)
 }
 
-fn master_key(config: &Config, rng: &dyn Rng) -> anyhow::Result<MasterKey> {
-    if let Some(key) = &config.master_key {
-        return Ok(key.clone());
+/// Where the master key comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySource {
+    /// It is configured.
+    Configured,
+    /// Its file is there.
+    File,
+    /// It will be made with the database.
+    New,
+}
+
+/// Where the master key comes from; an error where the database has lost it.
+pub fn key_source(config: &Config) -> anyhow::Result<KeySource> {
+    if config.master_key.is_some() {
+        return Ok(KeySource::Configured);
     }
     // The key is made before the database, so a database without one has lost it. A new key would not open
     // what is sealed, and would stand in the way of the old one.
     let (database, file) = (database_path(config), master_key_path(config));
-    if database.exists() && !file.exists() {
-        bail!(
+    match (file.exists(), database.exists()) {
+        (true, _) => Ok(KeySource::File),
+        (false, false) => Ok(KeySource::New),
+        (false, true) => bail!(
             "{} is there but its master key {} is not: put the file back or set BOCAU_MASTER_KEY",
             database.display(),
             file.display()
-        );
+        ),
     }
-    MasterKey::load_or_create(&config.data_dir, rng).map_err(plain)
+}
+
+fn master_key(config: &Config, rng: &dyn Rng) -> anyhow::Result<MasterKey> {
+    key_source(config)?;
+    match &config.master_key {
+        Some(key) => Ok(key.clone()),
+        None => MasterKey::load_or_create(&config.data_dir, rng).map_err(plain),
+    }
 }
 
 /// The store's words without the sorting in front of them, which is for programs.

@@ -82,6 +82,8 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
+    /// When it was used last, give or take a minute.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl ApiKey {

@@ -5,6 +5,9 @@ use secrecy::SecretString;
 
 use crate::limits::{HEADER_NAME_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADERS_MAX};
 
+/// What stands in the place of a value that is not shown.
+pub const MASK: &str = "••••••";
+
 /// A header that a webhook's owner added. Values are often credentials, so they are secrets.
 #[derive(Debug, Clone)]
 pub struct CustomHeader {

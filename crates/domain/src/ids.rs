@@ -132,6 +132,32 @@ typed_id!(
     "key"
 );
 
+typed_id!(
+    /// The id of a person who signs in.
+    UserId,
+    "usr"
+);
+typed_id!(
+    /// The id of an entry of the audit log.
+    AuditId,
+    "aud"
+);
+typed_id!(
+    /// The id of a resend of many deliveries.
+    ResendJobId,
+    "rsj"
+);
+typed_id!(
+    /// The id of a test inbox.
+    InboxId,
+    "inb"
+);
+typed_id!(
+    /// The id of a request that a test inbox received.
+    InboxRequestId,
+    "req"
+);
+
 fn millisecond_of(uuid: Uuid) -> Timestamp {
     let millis = (uuid.as_u128() >> 80) as u64;
     Timestamp::from_millis(i64::try_from(millis).expect("48 bits fit"))
@@ -148,18 +174,48 @@ fn compose(at: Timestamp, count: u16, tail: [u8; 8]) -> Uuid {
     Uuid::from_u128((millis << 80) | (7 << 76) | (u128::from(count & COUNT_MAX) << 64) | (0b10 << 62) | tail)
 }
 
+/// Numbers that grow: each is greater than every one before it, even where the time given steps back.
+struct Sequence {
+    rng: Arc<dyn Rng>,
+    last: Mutex<(Timestamp, u16)>,
+}
+
+impl Sequence {
+    fn new(rng: Arc<dyn Rng>) -> Self {
+        Self { rng, last: Mutex::new((Timestamp::default(), 0)) }
+    }
+
+    fn next(&self, now: Timestamp) -> Uuid {
+        let (at, count) = {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = match *last {
+                (at, _) if now > at => (now, 0),
+                (at, COUNT_MAX) => (Timestamp::from_millis(at.as_millis() + 1), 0),
+                (at, count) => (at, count + 1),
+            };
+            *last
+        };
+        compose(at, count, self.tail())
+    }
+
+    fn tail(&self) -> [u8; 8] {
+        let mut tail = [0; 8];
+        self.rng.fill(&mut tail);
+        tail
+    }
+}
+
 /// Makes ids from a clock and dice; each is greater than every one it made before, even where the clock
 /// steps back.
 pub struct IdSource {
     clock: Arc<dyn Clock>,
-    rng: Arc<dyn Rng>,
-    last: Mutex<(Timestamp, u16)>,
+    sequence: Sequence,
 }
 
 impl IdSource {
     /// A source over this clock and these dice.
     pub fn new(clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
-        Self { clock, rng, last: Mutex::new((Timestamp::default(), 0)) }
+        Self { clock, sequence: Sequence::new(rng) }
     }
 
     /// A new event's id.
@@ -177,6 +233,31 @@ impl IdSource {
         ApiKeyId(self.next())
     }
 
+    /// A new user's id.
+    pub fn user_id(&self) -> UserId {
+        UserId(self.next())
+    }
+
+    /// The id of an entry of the audit log that its caller writes; see [`AuditIds`].
+    pub fn audit_id(&self) -> AuditId {
+        AuditId(self.next())
+    }
+
+    /// A new resend job's id.
+    pub fn resend_job_id(&self) -> ResendJobId {
+        ResendJobId(self.next())
+    }
+
+    /// A new test inbox's id.
+    pub fn inbox_id(&self) -> InboxId {
+        InboxId(self.next())
+    }
+
+    /// The id of a request that a test inbox received.
+    pub fn inbox_request_id(&self) -> InboxRequestId {
+        InboxRequestId(self.next())
+    }
+
     /// An id for a store that its platform gave none.
     pub fn store_id(&self) -> StoreId {
         let suffix = encode(self.next());
@@ -187,27 +268,27 @@ impl IdSource {
     /// A new delivery's id, of its event's millisecond and count, so that both sort alike and lie in the
     /// same day.
     pub fn delivery_id(&self, event: EventId) -> DeliveryId {
-        DeliveryId(compose(event.made_at(), count_of(event.0), self.tail()))
+        DeliveryId(compose(event.made_at(), count_of(event.0), self.sequence.tail()))
     }
 
     fn next(&self) -> Uuid {
-        let now = self.clock.now();
-        let (at, count) = {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            *last = match *last {
-                (at, _) if now > at => (now, 0),
-                (at, COUNT_MAX) => (Timestamp::from_millis(at.as_millis() + 1), 0),
-                (at, count) => (at, count + 1),
-            };
-            *last
-        };
-        compose(at, count, self.tail())
+        self.sequence.next(self.clock.now())
+    }
+}
+
+/// Makes the ids of the entries that the store itself writes into the audit log, each at the time of the
+/// change that it tells of: the store has no clock.
+pub struct AuditIds(Sequence);
+
+impl AuditIds {
+    /// A source over these dice.
+    pub fn new(rng: Arc<dyn Rng>) -> Self {
+        Self(Sequence::new(rng))
     }
 
-    fn tail(&self) -> [u8; 8] {
-        let mut tail = [0; 8];
-        self.rng.fill(&mut tail);
-        tail
+    /// The id of an entry of this moment.
+    pub fn next(&self, at: Timestamp) -> AuditId {
+        AuditId(self.0.next(at))
     }
 }
 

@@ -51,3 +51,33 @@ pub const PAGE_LIMIT_MAX: usize = 200;
 pub const INTERRUPTIONS_MAX: u32 = 5;
 /// How far `Retry-After` may push the next attempt.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
+/// API keys of one store, or of the platform.
+pub const API_KEYS_PER_OWNER_MAX: usize = 200;
+/// How coarse the time is that an API key was used last.
+pub const KEY_USE_RESOLUTION: Duration = Duration::from_mins(1);
+/// Bytes of an e-mail address (RFC 5321, 4.5.3.1.3 less the angle brackets).
+pub const EMAIL_LENGTH_MAX: usize = 254;
+/// Bytes of the part of an e-mail address before the @ (RFC 5321, 4.5.3.1.1).
+pub const EMAIL_LOCAL_LENGTH_MAX: usize = 64;
+/// People who may sign in.
+pub const USERS_MAX: usize = 10_000;
+/// Stores that one member or viewer may be of.
+pub const STORES_PER_USER_MAX: usize = 1_000;
+/// How often at most a session's end is put off.
+pub const SESSION_TOUCH_INTERVAL: Duration = Duration::from_hours(1);
+/// Resends of many deliveries that run at once in one store.
+pub const RESEND_JOBS_RUNNING_MAX: usize = 5;
+/// How long a resend of many deliveries that has ended is remembered.
+pub const RESEND_JOB_LIFETIME: Duration = Duration::from_hours(30 * 24);
+/// How far back the overview goes.
+pub const OVERVIEW_SPAN_MAX: Duration = Duration::from_hours(31 * 24);
+/// Failing webhooks that the overview names.
+pub const OVERVIEW_FAILING_MAX: usize = 20;
+/// Test inboxes of one store.
+pub const INBOXES_PER_STORE_MAX: usize = 20;
+/// Characters of a test inbox's name.
+pub const INBOX_NAME_LENGTH_MAX: usize = 100;
+/// Requests that a test inbox keeps; older ones make room.
+pub const INBOX_REQUESTS_MAX: usize = 100;
+/// Bytes of a request's body that a test inbox keeps.
+pub const INBOX_BODY_BYTES_MAX: usize = 64 * 1024;

@@ -95,6 +95,9 @@ pub enum PolicyError {
     /// Not 1 second to [`INTERVAL_MAX`].
     #[error("an interval is 1 to 86400 seconds")]
     Interval,
+    /// A wait of a schedule that is not 1 second to [`INTERVAL_MAX`]; the number is its place.
+    #[error("a wait is 1 to 86400 seconds")]
+    Wait(usize),
     /// Not 1 to [`ATTEMPTS_MAX`] - 1 waits.
     #[error("a schedule has 1 to 19 waits")]
     ScheduleLength,
@@ -103,7 +106,7 @@ pub enum PolicyError {
     Timeout,
     /// A schedule beside a number or an interval.
     #[error(
-        "retry_schedule_seconds takes the place of max_attempts and retry_interval_seconds; give one or the other"
+        "retry_schedule_seconds takes the place of max_attempts and retry_interval_seconds; give one or the other, or retry_schedule_seconds: null to go back to those"
     )]
     ScheduleAndInterval,
 }
@@ -129,21 +132,19 @@ impl PolicyOverrides {
             if !(1..ATTEMPTS_MAX as usize).contains(&waits.len()) {
                 return Err(PolicyError::ScheduleLength);
             }
-            if !waits.iter().all(interval_fits) {
-                return Err(PolicyError::Interval);
+            if let Some(place) = waits.iter().position(|wait| !interval_fits(wait)) {
+                return Err(PolicyError::Wait(place));
             }
         }
         Ok(())
     }
 
-    /// The settings with a change. A schedule takes the place of number and interval, and they of it.
+    /// The settings with a change. A schedule takes the place of number and interval; to go back to those it
+    /// is taken away first, or [`PolicyOverrides::check`] refuses what comes out.
     #[must_use]
     pub fn changed(mut self, change: PolicyChange) -> Self {
         if change.schedule.as_ref().is_some_and(Option::is_some) {
             (self.max_attempts, self.interval) = (None, None);
-        }
-        if change.max_attempts.flatten().is_some() || change.interval.flatten().is_some() {
-            self.schedule = None;
         }
         self.max_attempts = change.max_attempts.unwrap_or(self.max_attempts);
         self.interval = change.interval.unwrap_or(self.interval);
@@ -207,13 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_takes_the_place_of_number_and_interval_and_they_of_it() {
+    fn a_schedule_takes_the_place_of_number_and_interval_and_is_not_lost_by_them() {
         let by_number = PolicyOverrides { max_attempts: Some(5), ..PolicyOverrides::default() };
         let to_schedule = PolicyChange { schedule: Some(Some(seconds(&[1]))), ..PolicyChange::default() };
         let by_schedule = by_number.changed(to_schedule);
         assert_eq!((by_schedule.max_attempts, &by_schedule.schedule), (None, &Some(seconds(&[1]))));
         let to_number = PolicyChange { max_attempts: Some(Some(2)), ..PolicyChange::default() };
-        let again = by_schedule.changed(to_number);
+        assert_eq!(
+            by_schedule.clone().changed(to_number.clone()).check(),
+            Err(PolicyError::ScheduleAndInterval)
+        );
+        let again = by_schedule.changed(PolicyChange { schedule: Some(None), ..to_number });
         assert_eq!((again.max_attempts, again.schedule.clone()), (Some(2), None));
         let to_default = PolicyChange { max_attempts: Some(None), ..PolicyChange::default() };
         assert_eq!(again.changed(to_default), PolicyOverrides::default());
@@ -234,7 +239,7 @@ mod tests {
             (PolicyOverrides { timeout: Some(Duration::ZERO), ..none() }, PolicyError::Timeout),
             (PolicyOverrides { schedule: Some(vec![]), ..none() }, PolicyError::ScheduleLength),
             (PolicyOverrides { schedule: Some(seconds(&[1; 20])), ..none() }, PolicyError::ScheduleLength),
-            (PolicyOverrides { schedule: Some(seconds(&[0])), ..none() }, PolicyError::Interval),
+            (PolicyOverrides { schedule: Some(seconds(&[1, 0])), ..none() }, PolicyError::Wait(1)),
             (
                 PolicyOverrides { schedule: Some(seconds(&[1])), max_attempts: Some(3), ..none() },
                 PolicyError::ScheduleAndInterval,

@@ -138,7 +138,15 @@ fn end_attempt(state: &DeliveryState, end: &AttemptEnd<'_>) -> DeliveryState {
         ..*state
     };
     if end.outcome == Outcome::Success {
-        return DeliveryState { status: Status::Succeeded, reason: None, next_attempt_at: None, ..counted };
+        // Whoever asked before it began has what they wanted, whatever set it off.
+        let resend_at = state.resend_at.filter(|asked| *asked > end.started_at);
+        return DeliveryState {
+            status: Status::Succeeded,
+            reason: None,
+            next_attempt_at: None,
+            resend_at,
+            ..counted
+        };
     }
     if end.gone {
         return failed(counted, Some(Reason::WebhookGone));

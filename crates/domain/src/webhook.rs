@@ -61,9 +61,10 @@ pub struct WebhookChange {
 }
 
 impl Webhook {
-    /// Whether it takes events of this type, where the type belongs to `group`.
-    pub fn takes(&self, event_type: &EventType, group: &str) -> bool {
-        self.enabled && self.events.iter().any(|pattern| pattern.matches(event_type, group))
+    /// Whether it is set up for events of this type, which belongs to `group`; nothing is sent while it is
+    /// disabled.
+    pub fn wants(&self, event_type: &EventType, group: &str) -> bool {
+        self.events.iter().any(|pattern| pattern.matches(event_type, group))
     }
 
     /// The webhook with a change made at `now`.

@@ -7,7 +7,14 @@ use std::time::{Duration, Instant, SystemTime};
 use bocau_domain::{Clock, Rng, Timestamp};
 
 /// A clock that tells the time, measures spans and wakes who waits.
+///
+/// [`Clock::now`] never steps: leases, due times and ids go by it, so that a correction of the machine's clock
+/// neither repeats an attempt in flight nor holds up what is due. [`EngineClock::wall`] is what other machines
+/// agree on, and signatures carry it.
 pub trait EngineClock: Clock + 'static {
+    /// The machine's idea of the time, which an administrator or NTP may step.
+    fn wall(&self) -> Timestamp;
+
     /// Time since some fixed moment, never stepping back: for durations.
     fn monotonic(&self) -> Duration;
 
@@ -15,17 +22,18 @@ pub trait EngineClock: Clock + 'static {
     fn sleep(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
-/// The machine's clock.
+/// The machine's clock: what it said when the process started, and the time that has passed since.
 #[derive(Debug)]
 pub struct SystemClock {
     started: Instant,
+    started_at: Timestamp,
 }
 
 impl SystemClock {
-    /// The machine's clock, measuring from now.
+    /// The machine's clock, from now on.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self { started: Instant::now(), started_at: wall() }
     }
 }
 
@@ -35,15 +43,23 @@ impl Default for SystemClock {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+fn wall() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+        self.started_at + self.started.elapsed()
     }
 }
 
 impl EngineClock for SystemClock {
+    fn wall(&self) -> Timestamp {
+        wall()
+    }
+
     fn monotonic(&self) -> Duration {
         self.started.elapsed()
     }

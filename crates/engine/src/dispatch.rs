@@ -19,6 +19,9 @@ use crate::sender::Sender;
 /// may take the delivery over.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
+/// How long a webhook that could not be looked up is left alone.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
+
 /// Runs the attempts.
 pub struct Dispatch {
     /// The lanes it takes from.
@@ -66,8 +69,8 @@ impl Dispatch {
     async fn work(self: Arc<Self>, first: Turn) {
         let mut turn = Some(first);
         while let Some(Turn { claimed, was_failing }) = turn {
-            let mut place = Place { dispatch: &self, webhook: claimed.webhook, was_failing, result: None };
-            place.result = self.make(claimed).await;
+            let mut place = Place { dispatch: &self, claimed, was_failing, result: None };
+            place.result = self.make(&place.claimed).await;
             drop(place);
             if self.is_stopping.load(Ordering::Relaxed) {
                 return;
@@ -79,8 +82,8 @@ impl Dispatch {
     }
 
     /// Whether the attempt failed and how long it lasted; `None` where none was made.
-    async fn make(&self, claimed: Claimed) -> Option<(bool, Duration)> {
-        let webhook = match self.webhook_for(&claimed).await {
+    async fn make(&self, claimed: &Claimed) -> Option<(bool, Duration)> {
+        let webhook = match self.webhook_for(claimed).await {
             Ok(webhook) => webhook,
             Err(why) => {
                 self.give_back(claimed, &why).await;
@@ -92,7 +95,7 @@ impl Dispatch {
             self.give_back(claimed, &Unsent::LeaseShort).await;
             return None;
         }
-        let record = self.sender.attempt(&claimed, &webhook, policy).await;
+        let record = self.sender.attempt(claimed, &webhook, policy).await;
         let result = (record.outcome != Outcome::Success, record.duration);
         metrics::counter!("bocau_attempts_total", "outcome" => record.outcome.as_str()).increment(1);
         metrics::histogram!("bocau_attempt_seconds").record(record.duration);
@@ -111,14 +114,15 @@ impl Dispatch {
     }
 
     /// Gives a claim back, so that it is soon claimed anew or skipped. Where that fails its lease lapses.
-    async fn give_back(&self, claimed: Claimed, why: &Unsent) {
+    async fn give_back(&self, claimed: &Claimed, why: &Unsent) {
         let webhook = claimed.webhook;
-        if let Err(error) = self.store.release(vec![claimed.claim]).await {
+        if let Err(error) = self.store.release(vec![claimed.claim.clone()]).await {
             tracing::warn!(%error, %webhook, "a claim could not be given back; it comes back when its lease ends");
         }
         match why {
             Unsent::WebhookStopped => self.schedule.stop(webhook),
-            Unsent::LeaseShort | Unsent::StoreFailed => self.schedule.note(webhook, self.clock.now()),
+            Unsent::LeaseShort => self.schedule.note(webhook, self.clock.now()),
+            Unsent::StoreFailed => self.schedule.note(webhook, self.clock.now() + STORE_PAUSE),
         }
     }
 }
@@ -126,7 +130,7 @@ impl Dispatch {
 /// The place in flight that an attempt takes up. It is given back also where the attempt panics.
 struct Place<'a> {
     dispatch: &'a Dispatch,
-    webhook: bocau_domain::WebhookId,
+    claimed: Claimed,
     was_failing: bool,
     result: Option<(bool, Duration)>,
 }
@@ -135,11 +139,11 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         let wants_more = {
             let mut lanes = self.dispatch.lanes.lock();
-            lanes.finish(self.webhook, self.was_failing, self.result);
-            lanes.wants_more(self.webhook)
+            lanes.finish(&self.claimed, self.was_failing, self.result);
+            lanes.wants_more(self.claimed.webhook)
         };
         if wants_more {
-            self.dispatch.schedule.nudge(self.webhook, self.dispatch.clock.now());
+            self.dispatch.schedule.nudge(self.claimed.webhook, self.dispatch.clock.now());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The engine as a whole: what the API calls, and how the steps start and stop together.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,14 +9,16 @@ use bocau_domain::address::EgressRules;
 use bocau_domain::limits::IDEMPOTENCY_KEY_LENGTH_MAX;
 use bocau_domain::{
     Attempt, Catalogue, CatalogueEntry, Delivery, DeliveryId, DeliveryPolicy, DeliveryState, EventId,
-    EventType, IdSource, ObjectId, Reason, Rng, StoreId, Timestamp, WebhookId,
+    EventType, IdSource, ObjectId, Reason, Rng, StoreId, Timestamp, Webhook, WebhookId,
 };
-use bocau_store::{Appended, IdempotencyKey, NewDelivery, NewEvent, Resend, Store, StoreError, Submission};
+use bocau_store::{Appended, IdempotencyKey, NewDelivery, NewEvent, Store, StoreError, Submission};
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::changes::{Change, Changes};
 use crate::clock::EngineClock;
 use crate::dispatch::Dispatch;
 use crate::journal::{Journal, JournalError};
@@ -85,7 +88,7 @@ pub struct IncomingEvent {
 /// What came of publishing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// Each event's id and its number of deliveries that have a webhook, in the order of the request.
+    /// Each event's id and its number of deliveries that were to be sent, in the order of the request.
     pub events: Vec<(EventId, u32)>,
     /// The same request had come before under its key.
     pub is_duplicate: bool,
@@ -150,8 +153,11 @@ pub struct Engine {
     journal: Journal,
     lanes: Arc<Lanes>,
     schedule: Arc<Schedule>,
+    changes: Arc<Changes>,
     dispatch: Arc<Dispatch>,
-    is_stopping: AtomicBool,
+    stop_begun: CancellationToken,
+    /// Where the steps run, whoever calls.
+    runtime: Handle,
     /// Ends the scheduler and the sweeper, then the journal, then the recorder.
     stops: [CancellationToken; 3],
     tasks: [TaskTracker; 3],
@@ -173,8 +179,9 @@ impl Engine {
         let router = Arc::new(Router::new(store.clone()));
         let lanes = Arc::new(Lanes::new(options.lanes));
         let schedule = Arc::new(Schedule::default());
+        let changes = Arc::new(Changes::default());
         let (recorder, results) =
-            Recorder::new(store.clone(), clock.clone(), router.clone(), schedule.clone());
+            Recorder::new(store.clone(), clock.clone(), router.clone(), schedule.clone(), changes.clone());
         let sender = Sender::new(
             clock.clone(),
             parts.transport.clone(),
@@ -194,7 +201,7 @@ impl Engine {
             is_stopping: AtomicBool::new(false),
         });
         let (journal, commits) =
-            Journal::new(store.clone(), clock.clone(), lanes.clone(), schedule.clone(), dispatch.clone());
+            Journal::new(store.clone(), clock.clone(), changes.clone(), dispatch.clone());
         let scheduler = Scheduler {
             schedule: schedule.clone(),
             store: store.clone(),
@@ -209,8 +216,7 @@ impl Engine {
         tasks[STOP_JOURNAL].spawn(commits.run(stops[STOP_JOURNAL].clone()));
         tasks[STOP_RECORDER].spawn(results.run(stops[STOP_RECORDER].clone()));
         let ids = IdSource::new(parts.clock.clone(), parts.rng.clone());
-        let is_stopping = AtomicBool::new(false);
-        Ok(Arc::new(Self {
+        let engine = Arc::new(Self {
             parts,
             options,
             ids,
@@ -218,21 +224,26 @@ impl Engine {
             journal,
             lanes,
             schedule,
+            changes,
             dispatch,
-            is_stopping,
+            stop_begun: CancellationToken::new(),
+            runtime: Handle::current(),
             stops,
             tasks,
-        }))
+        });
+        engine.resume_bulk_resends().await?;
+        Ok(engine)
     }
 
     /// Takes nothing more in; what is in flight goes on. [`Engine::stop`] does the rest.
     pub fn begin_stop(&self) {
-        self.is_stopping.store(true, Ordering::Relaxed);
+        self.stop_begun.cancel();
+        self.dispatch.is_stopping.store(true, Ordering::Relaxed);
     }
 
     /// Whether the server is stopping.
     pub fn is_stopping(&self) -> bool {
-        self.is_stopping.load(Ordering::Relaxed)
+        self.stop_begun.is_cancelled()
     }
 
     /// Stops: attempts in flight end and are recorded, what waits in the lanes goes back to the store.
@@ -241,7 +252,6 @@ impl Engine {
         self.begin_stop();
         self.end(STOP_SCHEDULER).await;
         self.end(STOP_JOURNAL).await;
-        self.dispatch.is_stopping.store(true, Ordering::Relaxed);
         let waiting = self.lanes.lock().purge_all();
         let claims = waiting.into_iter().map(|claimed| claimed.claim).collect();
         if let Err(error) = self.parts.store.release(claims).await {
@@ -256,6 +266,11 @@ impl Engine {
         self.stops[step].cancel();
         self.tasks[step].close();
         self.tasks[step].wait().await;
+    }
+
+    /// Ends when the server begins to stop.
+    pub async fn stopping(&self) {
+        self.stop_begun.cancelled().await;
     }
 
     /// The event types.
@@ -303,13 +318,35 @@ impl Engine {
         self.lanes.lock().counts()
     }
 
+    /// The rows of every store that are new or change from now on.
+    pub fn watch_changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.watch()
+    }
+
+    /// A row has changed.
+    pub(crate) fn tell_change(&self, store: &StoreId, delivery: DeliveryId) {
+        self.changes.tell(store, delivery);
+    }
+
+    /// Runs something in the background until it ends or the server stops.
+    pub(crate) fn spawn_until_stop(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stops[STOP_SCHEDULER].clone();
+        let until_stop = async move {
+            tokio::select! {
+                () = work => {}
+                () = stop.cancelled() => {}
+            }
+        };
+        self.tasks[STOP_SCHEDULER].spawn_on(until_stop, &self.runtime);
+    }
+
     /// Changes with every commit of results: who waits for one need not ask in a loop.
     pub fn progress(&self) -> watch::Receiver<u64> {
         self.dispatch.recorder.progress()
     }
 
     /// A store's webhooks have changed; `stopped` names those that were disabled or deleted by it.
-    pub fn config_changed(&self, store: &StoreId, stopped: Option<WebhookId>) {
+    pub(crate) fn config_changed(&self, store: &StoreId, stopped: Option<WebhookId>) {
         self.router.forget(store);
         if let Some(webhook) = stopped {
             self.schedule.stop(webhook);
@@ -329,9 +366,9 @@ impl Engine {
             let snapshot = self.snapshot(store).await?;
             let now = self.parts.clock.now();
             let route = |(event, entry): (&IncomingEvent, &&CatalogueEntry)| {
-                let takers: Vec<WebhookId> =
-                    snapshot.takers(&event.event_type, &entry.group).map(|webhook| webhook.id).collect();
-                self.new_event(event.clone(), &takers, false, now)
+                let taker = |webhook: &Arc<Webhook>| (webhook.id, state_for(webhook, now));
+                let takers = snapshot.takers(&event.event_type, &entry.group).map(taker).collect();
+                self.new_event(event.clone(), takers, false)
             };
             let events: Vec<NewEvent> = events.iter().zip(&entries).map(route).collect();
             let made = events.iter().map(|event| (event.id, delivery_count(event))).collect();
@@ -370,7 +407,7 @@ impl Engine {
             let policy = &snapshot.webhook(webhook).ok_or(PublishError::NoWebhook)?.policy;
             let patience = policy.over(&self.options.policy).timeout + TEST_TURN_MAX;
             let now = self.parts.clock.now();
-            let event = self.new_event(event.clone(), &[webhook], true, now);
+            let event = self.new_event(event.clone(), vec![(webhook, DeliveryState::pending(now))], true);
             let delivery = event.deliveries[0].id;
             let result = self.dispatch.recorder.next_result(delivery);
             let submission = Submission {
@@ -406,17 +443,9 @@ impl Engine {
         }))
     }
 
-    /// Asks for a manual attempt, as soon as none is in flight.
-    pub async fn resend(&self, store: &StoreId, id: DeliveryId) -> Result<Resend, PublishError> {
-        if self.is_stopping() {
-            return Err(PublishError::Stopping);
-        }
-        let now = self.parts.clock.now();
-        let resend = self.parts.store.request_resend(store, id, now).await?;
-        if let Resend::Accepted { webhook, .. } = &resend {
-            self.schedule.note(*webhook, now);
-        }
-        Ok(resend)
+    /// A delivery to this webhook is due at `due_at`.
+    pub(crate) fn note_due(&self, webhook: WebhookId, due_at: Timestamp) {
+        self.schedule.note(webhook, due_at);
     }
 
     fn entries_of(&self, events: &[IncomingEvent]) -> Result<Vec<&CatalogueEntry>, PublishError> {
@@ -440,9 +469,10 @@ impl Engine {
         submission: Submission,
     ) -> Result<Option<Appended>, PublishError> {
         let events = submission.events.len() as u64;
+        let version = submission.config_version;
         match self.journal.submit(submission).await? {
             Appended::Stale => {
-                self.router.forget(store);
+                self.router.forget_version(store, version);
                 Ok(None)
             }
             Appended::NoStore => {
@@ -458,13 +488,12 @@ impl Engine {
         }
     }
 
-    /// An event with a delivery to each taker; where nobody takes it, with one that says so.
+    /// An event with a delivery to each taker; where there is none, with one that says so.
     fn new_event(
         &self,
         event: IncomingEvent,
-        takers: &[WebhookId],
+        takers: Vec<(WebhookId, DeliveryState)>,
         is_test: bool,
-        now: Timestamp,
     ) -> NewEvent {
         let id = self.ids.event_id();
         let to = |webhook_id: Option<WebhookId>, state| NewDelivery {
@@ -475,7 +504,7 @@ impl Engine {
         let deliveries = if takers.is_empty() {
             vec![to(None, DeliveryState::skipped(Some(Reason::NoWebhook)))]
         } else {
-            takers.iter().map(|webhook| to(Some(*webhook), DeliveryState::pending(now))).collect()
+            takers.into_iter().map(|(webhook, state)| to(Some(webhook), state)).collect()
         };
         NewEvent {
             id,
@@ -489,7 +518,16 @@ impl Engine {
     }
 }
 
+/// What is published while a webhook is disabled is kept for it, so that it can be resent once it works.
+fn state_for(webhook: &Webhook, now: Timestamp) -> DeliveryState {
+    if webhook.enabled {
+        DeliveryState::pending(now)
+    } else {
+        DeliveryState::skipped(Some(webhook.disabled_reason.unwrap_or(Reason::WebhookDisabled)))
+    }
+}
+
 fn delivery_count(event: &NewEvent) -> u32 {
-    let count = event.deliveries.iter().filter(|delivery| delivery.webhook_id.is_some()).count();
+    let count = event.deliveries.iter().filter(|delivery| delivery.state.is_waiting()).count();
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bocau_domain::{Input, Trigger, transition};
+use bocau_domain::{DeliveryId, Input, StoreId, Timestamp, Trigger, WebhookId, transition};
 use bocau_store::{Appended, ClaimRef, Claimed, NewEvent, Store, StoreError, Submission};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::changes::Changes;
 use crate::clock::EngineClock;
 use crate::dispatch::Dispatch;
 use crate::lanes::Lanes;
@@ -21,10 +22,12 @@ use crate::schedule::Schedule;
 pub const LEASE: Duration = Duration::from_secs(45);
 /// Requests that may wait for the commit after the running one.
 pub const WAITING_MAX: usize = 8_192;
-/// Bytes of payload that may wait for the commit after the running one.
+/// Bytes that one delivery is taken to have in memory.
+const DELIVERY_BYTES: usize = 256;
+/// Bytes that may wait for the commit after the running one.
 pub const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Events of one commit.
-pub const COMMIT_EVENTS_MAX: usize = 2_048;
+/// Rows of one commit: its events and their deliveries, give or take the last request.
+pub const COMMIT_ROWS_MAX: usize = 4_096;
 
 /// Why a submission was not written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -60,6 +63,7 @@ pub struct Committer {
     clock: Arc<dyn EngineClock>,
     lanes: Arc<Lanes>,
     schedule: Arc<Schedule>,
+    changes: Arc<Changes>,
     dispatch: Arc<Dispatch>,
 }
 
@@ -68,19 +72,19 @@ impl Journal {
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn EngineClock>,
-        lanes: Arc<Lanes>,
-        schedule: Arc<Schedule>,
+        changes: Arc<Changes>,
         dispatch: Arc<Dispatch>,
     ) -> (Self, Committer) {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
         let journal = Self { waiting: sender, waiting_bytes: waiting_bytes.clone() };
-        (journal, Committer { waiting, waiting_bytes, store, clock, lanes, schedule, dispatch })
+        let (lanes, schedule) = (dispatch.lanes.clone(), dispatch.schedule.clone());
+        (journal, Committer { waiting, waiting_bytes, store, clock, lanes, schedule, changes, dispatch })
     }
 
     /// Has a submission written; it is durable when this says [`Appended::Accepted`].
     pub async fn submit(&self, submission: Submission) -> Result<Appended, JournalError> {
-        let bytes = submission.events.iter().map(|event| event.payload.len()).sum();
+        let bytes = submission.events.iter().map(weight).sum();
         let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { submission, bytes, answer };
@@ -119,12 +123,15 @@ impl Committer {
     }
 
     fn gather(&mut self, first: Waiting) -> Vec<Waiting> {
-        let mut events = first.submission.events.len();
+        let rows = |waiting: &Waiting| -> usize {
+            waiting.submission.events.iter().map(|event| 1 + event.deliveries.len()).sum()
+        };
+        let mut gathered = rows(&first);
         let mut batch = vec![first];
-        while events < COMMIT_EVENTS_MAX
+        while gathered < COMMIT_ROWS_MAX
             && let Ok(next) = self.waiting.try_recv()
         {
-            events += next.submission.events.len();
+            gathered += rows(&next);
             batch.push(next);
         }
         let bytes: usize = batch.iter().map(|waiting| waiting.bytes).sum();
@@ -158,27 +165,37 @@ impl Committer {
     /// Writes those deliveries as claimed that their lanes promise a place to.
     fn claim_what_fits(&self, submission: &mut Submission) -> Handover {
         let now = self.clock.now();
-        let mut handover = Handover::default();
+        let mut handover = Handover { rows: self.rows_to_tell(submission), ..Handover::default() };
         let mut lanes = self.lanes.lock();
         for event in &mut submission.events {
             for index in 0..event.deliveries.len() {
                 let delivery = &event.deliveries[index];
-                let Some(webhook) = delivery.webhook_id else { continue };
                 let claim = Input::Claim { now, lease: LEASE };
-                let claimed = transition(&delivery.state, &claim).ok();
-                // Where older deliveries wait in the store, half of the lane is left to them.
+                let (Some(webhook), Ok(state)) = (delivery.webhook_id, transition(&delivery.state, &claim))
+                else {
+                    continue;
+                };
+                // Where older deliveries wait in the store, they go first, unless the lane has run empty.
                 let may_enter =
-                    event.is_test || lanes.wants_more(webhook) || !self.schedule.is_due(webhook, now);
-                match claimed {
-                    Some(state) if may_enter && lanes.reserve(webhook, event.payload.len()) => {
-                        event.deliveries[index].state = state;
-                        handover.claimed.push(job(&submission.store, event, index));
-                    }
-                    _ => handover.unclaimed.push((webhook, now)),
+                    event.is_test || lanes.is_empty(webhook) || !self.schedule.is_due(webhook, now);
+                if may_enter && lanes.reserve(webhook, event.payload.len()) {
+                    event.deliveries[index].state = state;
+                    handover.claimed.push(job(&submission.store, event, index));
+                } else {
+                    handover.unclaimed.push((webhook, now));
                 }
             }
         }
         handover
+    }
+
+    /// The rows that watchers of the report are told of, where there are watchers.
+    fn rows_to_tell(&self, submission: &Submission) -> Vec<(StoreId, DeliveryId)> {
+        if !self.changes.is_watched() {
+            return Vec::new();
+        }
+        let deliveries = submission.events.iter().flat_map(|event| &event.deliveries);
+        deliveries.map(|delivery| (submission.store.clone(), delivery.id)).collect()
     }
 
     fn hand_over(&self, handover: Handover, is_written: bool) {
@@ -196,6 +213,9 @@ impl Committer {
             for (webhook, due_at) in handover.unclaimed {
                 self.schedule.note(webhook, due_at);
             }
+            for (store, delivery) in handover.rows {
+                self.changes.tell(&store, delivery);
+            }
         }
     }
 }
@@ -204,10 +224,16 @@ impl Committer {
 #[derive(Default)]
 struct Handover {
     claimed: Vec<Claimed>,
-    unclaimed: Vec<(bocau_domain::WebhookId, bocau_domain::Timestamp)>,
+    unclaimed: Vec<(WebhookId, Timestamp)>,
+    rows: Vec<(StoreId, DeliveryId)>,
 }
 
-fn job(store: &bocau_domain::StoreId, event: &NewEvent, index: usize) -> Claimed {
+/// What an event takes up while it waits: its payload, and about what its deliveries take.
+fn weight(event: &NewEvent) -> usize {
+    event.payload.len() + event.deliveries.len() * DELIVERY_BYTES
+}
+
+fn job(store: &StoreId, event: &NewEvent, index: usize) -> Claimed {
     let delivery = &event.deliveries[index];
     Claimed {
         claim: ClaimRef { store: store.clone(), delivery: delivery.id, claim: delivery.state.claim },

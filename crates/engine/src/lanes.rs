@@ -5,6 +5,10 @@
 //!
 //! - A webhook has at most [`LaneLimits::per_webhook`] attempts in flight, all of them together at most
 //!   [`LaneLimits::total`], and those whose last attempt failed share at most half of that.
+//! - The fuller the server is, the fewer places one webhook gets: beyond half of the total its share shrinks
+//!   towards one, so that many slow receivers, failing or not, leave room for everybody else.
+//! - One store has at most [`STORE_SHARE`] times as many attempts in flight as there are places left, so three
+//!   quarters of all where it is alone, and less the more others there are: some are always left.
 //! - Who is next goes round: each lane gives one delivery per turn.
 //! - A lane takes in what it can start soon ([`SOON`], by how long its attempts have taken of late); the
 //!   rest stays in the store. All lanes together hold at most [`LaneLimits::bytes`] of payload, except that a
@@ -14,7 +18,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use bocau_domain::{Timestamp, Trigger, WebhookId};
+use bocau_domain::{StoreId, Timestamp, Trigger, WebhookId};
 use bocau_store::Claimed;
 use parking_lot::Mutex;
 
@@ -22,8 +26,14 @@ use parking_lot::Mutex;
 pub const SOON: Duration = Duration::from_secs(5);
 /// Deliveries that wait in one lane at most, however fast it is.
 pub const LANE_WAITING_MAX: usize = 4_096;
+/// How many attempts a store may have in flight for each place that is left.
+pub const STORE_SHARE: usize = 3;
 /// What an attempt is taken to last before a lane has made one.
 const LATENCY_ASSUMED: Duration = Duration::from_millis(100);
+/// Idle lanes whose latency is remembered; beyond that they are forgotten.
+const LANES_REMEMBERED: usize = 10_000;
+/// Entries of a ring beyond which it is cleared of those that no longer count.
+const STALE_ENTRIES_MAX: usize = 64;
 /// The weight of the newest attempt in a lane's latency, as one part of this many.
 const LATENCY_SMOOTHING: u32 = 8;
 
@@ -52,8 +62,12 @@ struct Lane {
     in_flight: usize,
     /// The last attempt failed.
     failing: bool,
-    /// Stands in a ring.
+    /// Stands in the ring of its kind.
     in_ring: bool,
+    /// Waits for its store to have a place.
+    held_back: bool,
+    /// Which of its entries in the rings is the one that counts; older ones are passed over.
+    entry: u32,
     latency: Option<Duration>,
 }
 
@@ -73,8 +87,15 @@ impl Lane {
     }
 
     fn is_idle(&self) -> bool {
-        self.has_nothing_waiting() && self.in_flight == 0 && !self.in_ring
+        self.has_nothing_waiting() && self.in_flight == 0 && !self.in_ring && !self.held_back
     }
+}
+
+/// A lane's place in a ring. It counts while the lane is in a ring under this number.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    webhook: WebhookId,
+    number: u32,
 }
 
 /// The lanes and whose turn it is. See the module for the rules.
@@ -82,12 +103,22 @@ impl Lane {
 pub struct LaneTable {
     limits: LaneLimits,
     lanes: HashMap<WebhookId, Lane>,
-    healthy: VecDeque<WebhookId>,
-    failing: VecDeque<WebhookId>,
+    healthy: VecDeque<Entry>,
+    failing: VecDeque<Entry>,
     failing_had_last_turn: bool,
     in_flight: usize,
     in_flight_failing: usize,
+    /// Of the stores that have any.
+    stores: HashMap<StoreId, StoreShare>,
     bytes: usize,
+}
+
+/// What one store takes up.
+#[derive(Debug, Default)]
+struct StoreShare {
+    in_flight: usize,
+    /// Lanes whose turn came while the store had its share; each finish of the store's lets one back in.
+    held_back: VecDeque<WebhookId>,
 }
 
 /// A delivery whose turn has come.
@@ -110,6 +141,7 @@ impl LaneTable {
             failing_had_last_turn: false,
             in_flight: 0,
             in_flight_failing: 0,
+            stores: HashMap::new(),
             bytes: 0,
         }
     }
@@ -167,6 +199,11 @@ impl LaneTable {
         }
     }
 
+    /// Whether nothing waits in a lane.
+    pub fn is_empty(&self, webhook: WebhookId) -> bool {
+        self.lanes.get(&webhook).is_none_or(Lane::has_nothing_waiting)
+    }
+
     /// Whether a lane has run half empty, so that more of its deliveries should be claimed.
     pub fn wants_more(&self, webhook: WebhookId) -> bool {
         let room = self.room(webhook);
@@ -191,22 +228,38 @@ impl LaneTable {
             let failing_may = self.in_flight_failing < self.limits.total.div_ceil(2);
             let failing_first = !self.failing_had_last_turn || self.healthy.is_empty();
             let from_failing = failing_may && failing_first && !self.failing.is_empty();
-            let webhook = if from_failing { self.failing.pop_front() } else { self.healthy.pop_front() }?;
+            let entry = if from_failing { self.failing.pop_front() } else { self.healthy.pop_front() }?;
             self.failing_had_last_turn = from_failing;
-            if let Some(turn) = self.take_turn(webhook, from_failing) {
+            if let Some(turn) = self.take_turn(entry, from_failing) {
                 return Some(turn);
             }
         }
     }
 
-    /// The lane at the head of a ring gives one delivery, unless it has none.
-    fn take_turn(&mut self, webhook: WebhookId, from_failing: bool) -> Option<Turn> {
+    /// The lane at the head of a ring gives one delivery, unless it has none or enough in flight. (Then its
+    /// own next finish brings it back into the ring.)
+    fn take_turn(&mut self, Entry { webhook, number }: Entry, from_failing: bool) -> Option<Turn> {
+        let (places, store_places) = (self.places_per_lane(), self.store_places());
         let lane = self.lanes.get_mut(&webhook)?;
+        if !lane.in_ring || lane.entry != number {
+            return None;
+        }
         lane.in_ring = false;
+        if lane.in_flight >= places {
+            return None;
+        }
         let Some(claimed) = lane.queue.pop_front() else {
             self.drop_if_idle(webhook);
             return None;
         };
+        let share = self.stores.entry(claimed.claim.store.clone()).or_default();
+        if share.in_flight > 0 && share.in_flight >= store_places {
+            share.held_back.push_back(webhook);
+            lane.held_back = true;
+            lane.queue.push_front(claimed);
+            return None;
+        }
+        share.in_flight += 1;
         lane.in_flight += 1;
         self.in_flight += 1;
         self.in_flight_failing += usize::from(from_failing);
@@ -217,9 +270,11 @@ impl LaneTable {
 
     /// A delivery that was taken out is done: `result` says whether its attempt failed and how long it
     /// lasted, or is `None` where none was made.
-    pub fn finish(&mut self, webhook: WebhookId, was_failing: bool, result: Option<(bool, Duration)>) {
+    pub fn finish(&mut self, claimed: &Claimed, was_failing: bool, result: Option<(bool, Duration)>) {
+        let webhook = claimed.webhook;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.in_flight_failing = self.in_flight_failing.saturating_sub(usize::from(was_failing));
+        self.leave_store(&claimed.claim.store);
         let Some(lane) = self.lanes.get_mut(&webhook) else { return };
         lane.in_flight = lane.in_flight.saturating_sub(1);
         if let Some((failed, lasted)) = result {
@@ -278,27 +333,69 @@ impl LaneTable {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
+    /// Attempts in flight that one store may have now.
+    fn store_places(&self) -> usize {
+        self.limits.total.saturating_sub(self.in_flight) * STORE_SHARE
+    }
+
+    /// A store has one attempt less in flight: one of its lanes that were held back may go on.
+    fn leave_store(&mut self, store: &StoreId) {
+        let Some(share) = self.stores.get_mut(store) else { return };
+        share.in_flight = share.in_flight.saturating_sub(1);
+        while let Some(webhook) = self.stores.get_mut(store).and_then(|share| share.held_back.pop_front()) {
+            if let Some(lane) = self.lanes.get_mut(&webhook) {
+                lane.held_back = false;
+            }
+            self.enter_ring(webhook);
+            // One that was purged meanwhile has no use for the place.
+            if self.lanes.get(&webhook).is_some_and(|lane| lane.in_ring) {
+                return;
+            }
+        }
+        if self.stores.get(store).is_some_and(|share| share.in_flight == 0) {
+            self.stores.remove(store);
+        }
+    }
+
+    /// Attempts in flight that one lane may have now. A lane without any always may have one.
+    fn places_per_lane(&self) -> usize {
+        let LaneLimits { per_webhook, total, .. } = self.limits;
+        let free = total.saturating_sub(self.in_flight);
+        (per_webhook * free * 2 / total.max(1)).clamp(1, per_webhook.max(1))
+    }
+
     fn enter_ring(&mut self, webhook: WebhookId) {
         let Some(lane) = self.lanes.get_mut(&webhook) else { return };
-        if lane.in_ring || lane.queue.is_empty() || lane.in_flight >= self.limits.per_webhook {
+        let may_enter = !lane.in_ring && !lane.held_back && !lane.queue.is_empty();
+        if !may_enter || lane.in_flight >= self.limits.per_webhook {
             return;
         }
         lane.in_ring = true;
-        if lane.failing { self.failing.push_back(webhook) } else { self.healthy.push_back(webhook) }
-    }
-
-    /// Takes a lane out of the ring it stands in. Walks over the ring, so it is for rare moments.
-    fn leave_ring(&mut self, webhook: WebhookId) {
-        let Some(lane) = self.lanes.get_mut(&webhook) else { return };
-        if std::mem::take(&mut lane.in_ring) {
-            self.healthy.retain(|other| *other != webhook);
-            self.failing.retain(|other| *other != webhook);
+        lane.entry = lane.entry.wrapping_add(1);
+        let entry = Entry { webhook, number: lane.entry };
+        let ring = if lane.failing { &mut self.failing } else { &mut self.healthy };
+        ring.push_back(entry);
+        if ring.len() > self.lanes.len() + STALE_ENTRIES_MAX {
+            let counts = |entry: &Entry| {
+                self.lanes.get(&entry.webhook).is_some_and(|lane| lane.in_ring && lane.entry == entry.number)
+            };
+            ring.retain(counts);
         }
     }
 
-    /// A failing lane is remembered while empty, for its next delivery still counts as a failing one's.
+    /// Takes a lane out of the ring it stands in: its entry is passed over when its turn comes.
+    fn leave_ring(&mut self, webhook: WebhookId) {
+        if let Some(lane) = self.lanes.get_mut(&webhook) {
+            lane.in_ring = false;
+        }
+    }
+
+    /// Idle lanes are remembered for their latency, and failing ones because their next delivery still
+    /// counts as a failing one's; only so many of the others.
     fn drop_if_idle(&mut self, webhook: WebhookId) {
-        if self.lanes.get(&webhook).is_some_and(|lane| lane.is_idle() && !lane.failing) {
+        let is_forgettable = |lane: &Lane| lane.is_idle() && !lane.failing;
+        let is_known = |lane: &Lane| lane.latency.is_some() && self.lanes.len() <= LANES_REMEMBERED;
+        if self.lanes.get(&webhook).is_some_and(|lane| is_forgettable(lane) && !is_known(lane)) {
             self.lanes.remove(&webhook);
         }
     }

@@ -12,10 +12,15 @@
 //! - [`schedule`] and [`scheduler`]: bring back what is due again, from the store into the lanes
 //! - [`sweeper`]: removes what is over
 //!
-//! [`Engine`] puts them together. Time, randomness and the network are handed in ([`clock`],
+//! Besides: [`changes`] tells who watches a store's report, and `bulk_resend.rs` resends all that a filter finds.
+//!
+//! [`Engine`] puts them together; changes of configuration go through it too (`configuring.rs`). Time, randomness and the network are handed in ([`clock`],
 //! [`sender::Transport`], [`egress::Resolver`]), so that tests step a clock instead of waiting.
 
+mod bulk_resend;
+pub mod changes;
 pub mod clock;
+mod configuring;
 pub mod dispatch;
 pub mod egress;
 mod engine;

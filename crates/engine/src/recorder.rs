@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bocau_domain::{Delivery, DeliveryId};
@@ -10,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::changes::Changes;
 use crate::clock::EngineClock;
 use crate::router::Router;
 use crate::schedule::Schedule;
@@ -34,6 +36,7 @@ pub struct Recorder {
 struct Watchers {
     of_delivery: Mutex<HashMap<DeliveryId, oneshot::Sender<Delivery>>>,
     progress: watch::Sender<u64>,
+    is_behind: AtomicBool,
 }
 
 /// The recorder's one committer; [`Committer::run`] is its life.
@@ -44,6 +47,7 @@ pub struct Committer {
     clock: Arc<dyn EngineClock>,
     router: Arc<Router>,
     schedule: Arc<Schedule>,
+    changes: Arc<Changes>,
 }
 
 impl Recorder {
@@ -53,11 +57,12 @@ impl Recorder {
         clock: Arc<dyn EngineClock>,
         router: Arc<Router>,
         schedule: Arc<Schedule>,
+        changes: Arc<Changes>,
     ) -> (Self, Committer) {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
         let watchers = Arc::new(Watchers::default());
         let recorder = Self { waiting: sender, watchers: watchers.clone() };
-        (recorder, Committer { waiting, watchers, store, clock, router, schedule })
+        (recorder, Committer { waiting, watchers, store, clock, router, schedule, changes })
     }
 
     /// Hands a result over; waits while too many wait.
@@ -72,6 +77,11 @@ impl Recorder {
         let (sender, result) = oneshot::channel();
         self.watchers.of_delivery.lock().insert(delivery, sender);
         NextResult { delivery, result, watchers: self.watchers.clone() }
+    }
+
+    /// Whether results wait because the store did not take them.
+    pub fn is_behind(&self) -> bool {
+        self.watchers.is_behind.load(Ordering::Relaxed)
     }
 
     /// Changes with every commit of results.
@@ -148,6 +158,7 @@ impl Committer {
             }
             self.watchers.progress.send_modify(|count| *count += 1);
             batch = again;
+            self.watchers.is_behind.store(!batch.is_empty(), Ordering::Relaxed);
             let Some(error) = last_error else { return };
             tracing::warn!(%error, waiting = batch.len(), "results of attempts wait for the database");
             tokio::select! {
@@ -174,6 +185,7 @@ impl Committer {
                     self.router.forget(&record.claim.store);
                     self.schedule.stop(record.webhook);
                 }
+                self.changes.tell(&record.claim.store, delivery.id);
                 if let Some(due_at) = delivery.state.due_at() {
                     self.schedule.note(record.webhook, due_at);
                 }

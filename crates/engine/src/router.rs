@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bocau_domain::{EventType, StoreId, Webhook, WebhookId};
 use bocau_store::{Result, Store};
@@ -23,13 +24,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The webhooks that take events of this type.
+    /// The webhooks that are set up for events of this type, disabled ones among them.
     pub fn takers<'a>(
         &'a self,
         event_type: &'a EventType,
         group: &'a str,
     ) -> impl Iterator<Item = &'a Arc<Webhook>> {
-        self.webhooks.iter().filter(move |webhook| webhook.takes(event_type, group))
+        self.webhooks.iter().filter(move |webhook| webhook.wants(event_type, group))
     }
 
     /// One webhook, enabled or not.
@@ -42,12 +43,14 @@ impl Snapshot {
 pub struct Router {
     store: Arc<dyn Store>,
     snapshots: RwLock<HashMap<StoreId, Arc<Snapshot>>>,
+    /// Grows with everything that is forgotten: what was being loaded meanwhile may be old already.
+    forgotten: AtomicU64,
 }
 
 impl Router {
     /// Over this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, snapshots: RwLock::default() }
+        Self { store, snapshots: RwLock::default(), forgotten: AtomicU64::new(0) }
     }
 
     /// The snapshot of a store; `None` where there is no such store.
@@ -55,6 +58,7 @@ impl Router {
         if let Some(snapshot) = self.snapshots.read().get(store) {
             return Ok(Some(snapshot.clone()));
         }
+        let forgotten = self.forgotten.load(Ordering::Acquire);
         let Some(routes) = self.store.routes(store).await? else {
             return Ok(None);
         };
@@ -63,21 +67,30 @@ impl Router {
             webhooks: routes.webhooks.into_iter().map(Arc::new).collect(),
         });
         let mut snapshots = self.snapshots.write();
-        if snapshots.len() >= SNAPSHOTS_MAX
-            && let Some(any) = snapshots.keys().next().cloned()
-        {
-            snapshots.remove(&any);
+        if self.forgotten.load(Ordering::Acquire) == forgotten {
+            if snapshots.len() >= SNAPSHOTS_MAX
+                && let Some(any) = snapshots.keys().next().cloned()
+            {
+                snapshots.remove(&any);
+            }
+            snapshots.insert(store.clone(), snapshot.clone());
         }
-        // A load that began before a change may end after a newer one: the newest version stays.
-        let kept = snapshots.entry(store.clone()).or_insert_with(|| snapshot.clone());
-        if kept.config_version < snapshot.config_version {
-            *kept = snapshot;
-        }
-        Ok(Some(kept.clone()))
+        Ok(Some(snapshot))
     }
 
     /// Forgets a store's snapshot, because its configuration has changed.
     pub fn forget(&self, store: &StoreId) {
-        self.snapshots.write().remove(store);
+        let mut snapshots = self.snapshots.write();
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        snapshots.remove(store);
+    }
+
+    /// Forgets a store's snapshot where it is not newer than this version, which is known to be old.
+    pub fn forget_version(&self, store: &StoreId, version: u64) {
+        let mut snapshots = self.snapshots.write();
+        if snapshots.get(store).is_some_and(|snapshot| snapshot.config_version <= version) {
+            self.forgotten.fetch_add(1, Ordering::AcqRel);
+            snapshots.remove(store);
+        }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! The store is its truth: losing an entry costs latency until the scheduler's next poll, never a delivery.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
+use std::time::Duration;
 
 use bocau_domain::{Timestamp, WebhookId};
 use parking_lot::Mutex;
@@ -18,7 +20,23 @@ pub struct Schedule {
 #[derive(Debug, Default)]
 struct Known {
     due: HashMap<WebhookId, Timestamp>,
-    stopped: Vec<WebhookId>,
+    /// The same in the order of time.
+    in_order: BTreeSet<(Timestamp, WebhookId)>,
+    stopped: HashSet<WebhookId>,
+}
+
+impl Known {
+    fn set(&mut self, webhook: WebhookId, due_at: Timestamp) {
+        self.remove(webhook);
+        self.due.insert(webhook, due_at);
+        self.in_order.insert((due_at, webhook));
+    }
+
+    fn remove(&mut self, webhook: WebhookId) {
+        if let Some(due_at) = self.due.remove(&webhook) {
+            self.in_order.remove(&(due_at, webhook));
+        }
+    }
 }
 
 impl Schedule {
@@ -26,9 +44,10 @@ impl Schedule {
     pub fn note(&self, webhook: WebhookId, due_at: Timestamp) {
         let is_earlier = {
             let mut known = self.known.lock();
-            let due = known.due.entry(webhook).or_insert(due_at);
-            let is_earlier = due_at <= *due;
-            *due = due_at.min(*due);
+            let is_earlier = known.due.get(&webhook).is_none_or(|due| due_at <= *due);
+            if is_earlier {
+                known.set(webhook, due_at);
+            }
             is_earlier
         };
         if is_earlier {
@@ -40,19 +59,19 @@ impl Schedule {
     pub fn forget(&self, webhooks: &[WebhookId]) {
         let mut known = self.known.lock();
         for webhook in webhooks {
-            known.due.remove(webhook);
+            known.remove(*webhook);
         }
     }
 
     /// This webhook was disabled or deleted: what waits for it must be skipped.
     pub fn stop(&self, webhook: WebhookId) {
-        self.known.lock().stopped.push(webhook);
+        self.known.lock().stopped.insert(webhook);
         self.changed.notify_one();
     }
 
     /// These webhooks could not be seen to; they are handed out again at the next look, and nobody is woken.
     pub fn put_back_stopped(&self, webhooks: &[WebhookId]) {
-        self.known.lock().stopped.extend_from_slice(webhooks);
+        self.known.lock().stopped.extend(webhooks);
     }
 
     /// This webhook's lane has room again.
@@ -70,19 +89,20 @@ impl Schedule {
     /// Up to `limit` webhooks that are due at `now` and that `fits` lets through.
     pub fn ready(&self, now: Timestamp, limit: usize, fits: impl Fn(WebhookId) -> bool) -> Vec<WebhookId> {
         let known = self.known.lock();
-        let is_ready =
-            |(webhook, due): (&WebhookId, &Timestamp)| (*due <= now && fits(*webhook)).then_some(*webhook);
-        known.due.iter().filter_map(is_ready).take(limit).collect()
+        let due = known.in_order.iter().take_while(|(due, _)| *due <= now);
+        due.map(|(_, webhook)| *webhook).filter(|webhook| fits(*webhook)).take(limit).collect()
     }
 
     /// The first moment after `now` at which something is due.
     pub fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
-        self.known.lock().due.values().copied().filter(|due| *due > now).min()
+        let known = self.known.lock();
+        let after = (now + Duration::from_millis(1), WebhookId::from_bytes([0; 16]));
+        known.in_order.range((Bound::Included(after), Bound::Unbounded)).next().map(|(due, _)| *due)
     }
 
     /// The webhooks that have stopped since this was asked last.
     pub fn take_stopped(&self) -> Vec<WebhookId> {
-        std::mem::take(&mut self.known.lock().stopped)
+        self.known.lock().stopped.drain().collect()
     }
 
     /// Ends when something has changed since this was waited for last.

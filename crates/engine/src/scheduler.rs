@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bocau_domain::{Timestamp, WebhookId};
-use bocau_store::{ClaimRequest, Result, Store};
+use bocau_store::{ClaimRequest, Claimed, Result, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::EngineClock;
@@ -19,12 +19,16 @@ use crate::schedule::Schedule;
 
 /// How often the whole store is asked what is due.
 pub const POLL: Duration = Duration::from_secs(5);
+/// How often the lanes are combed for what has waited too long.
+const COMB: Duration = Duration::from_secs(1);
 /// Webhooks served by one claim.
 const WEBHOOKS_PER_CLAIM: usize = 256;
 /// Deliveries of one webhook claimed at a time.
 const CLAIM_PER_WEBHOOK_MAX: usize = 512;
 /// What must be left of a waiting delivery's lease at each look, lest it lapse before the next one.
 const LEASE_LEFT_MIN: Duration = Duration::from_secs(10);
+/// Webhooks whose unclaimable deliveries one look tries to skip.
+const SKIPS_PER_LOOK: usize = 16;
 /// How long a webhook is left alone whose due deliveries could not be claimed, nor anybody else's.
 const UNCLAIMABLE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -46,23 +50,28 @@ impl Scheduler {
     /// Works until `stop` ends.
     pub async fn run(self, stop: CancellationToken) {
         let mut polled_at: Option<Duration> = None;
+        let mut combed_at: Option<Duration> = None;
         while !stop.is_cancelled() {
-            let mut has_more = false;
+            let now = self.clock.monotonic();
+            let is_time = |last: Option<Duration>, every: Duration| {
+                last.is_none_or(|at| now.saturating_sub(at) >= every)
+            };
             let look = async {
-                if polled_at.is_none_or(|at| self.clock.monotonic().saturating_sub(at) >= POLL) {
+                if is_time(polled_at, POLL) {
                     self.poll().await?;
-                    polled_at = Some(self.clock.monotonic());
+                    polled_at = Some(now);
                 }
-                self.give_back_lapsing().await?;
-                self.skip_stopped().await?;
-                self.claim_due().await
+                if is_time(combed_at, COMB) {
+                    self.give_back_lapsing().await?;
+                    combed_at = Some(now);
+                }
+                let skipped = self.skip_stopped().await;
+                Ok::<_, StoreError>(self.claim_due().await? || skipped)
             };
             match look.await {
-                Ok(claimed) => has_more = claimed,
+                Ok(true) => continue,
+                Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "the database does not say what is due; asking again"),
-            }
-            if has_more {
-                continue;
             }
             let now = self.clock.now();
             let wait = self.schedule.next_after(now).map_or(POLL, |due| due.since(now).min(POLL));
@@ -94,58 +103,57 @@ impl Scheduler {
         self.store.release(lapsing.into_iter().map(|claimed| claimed.claim).collect()).await
     }
 
-    /// What waits for webhooks that were disabled or deleted is skipped.
-    async fn skip_stopped(&self) -> Result<()> {
-        let stopped = self.schedule.take_stopped();
-        for (place, webhook) in stopped.iter().enumerate() {
-            if let Err(error) = self.skip_stopped_one(*webhook).await {
-                self.schedule.put_back_stopped(&stopped[place..]);
-                return Err(error);
+    /// What waits for webhooks that were disabled or deleted is skipped, one batch of each at a time, so that
+    /// nobody else waits for it. Answers whether something was skipped.
+    async fn skip_stopped(&self) -> bool {
+        let mut skipped_any = false;
+        for webhook in self.schedule.take_stopped() {
+            match self.skip_stopped_one(webhook).await {
+                Ok(0) => {}
+                Ok(_) => {
+                    skipped_any = true;
+                    self.schedule.put_back_stopped(&[webhook]);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, %webhook, "what waits for a stopped webhook cannot be skipped; trying again");
+                    self.schedule.put_back_stopped(&[webhook]);
+                }
             }
         }
-        Ok(())
+        skipped_any
     }
 
-    async fn skip_stopped_one(&self, webhook: WebhookId) -> Result<()> {
+    async fn skip_stopped_one(&self, webhook: WebhookId) -> Result<usize> {
         let purged = self.lanes.lock().purge(webhook);
         if !purged.is_empty() {
             self.store.release(purged.into_iter().map(|claimed| claimed.claim).collect()).await?;
         }
         self.schedule.forget(&[webhook]);
-        self.skip_waiting(webhook).await?;
-        self.refresh(vec![webhook]).await
-    }
-
-    async fn skip_waiting(&self, webhook: WebhookId) -> Result<usize> {
-        let mut skipped = 0;
-        loop {
-            match self.store.skip_waiting(webhook, self.clock.now()).await? {
-                0 => return Ok(skipped),
-                some => skipped += some,
-            }
-        }
+        let skipped = self.store.skip_waiting(webhook, self.clock.now()).await?;
+        self.refresh(&[webhook]).await?;
+        Ok(skipped)
     }
 
     /// Claims what is due and fits into the lanes; answers whether there was anything.
     async fn claim_due(&self) -> Result<bool> {
-        let now = self.clock.now();
-        let ready = {
-            let lanes = self.lanes.lock();
-            self.schedule.ready(now, WEBHOOKS_PER_CLAIM, |webhook| lanes.room(webhook) > 0)
-        };
-        if ready.is_empty() {
+        // While results cannot be written, the claims they belong to would lapse under them.
+        if self.dispatch.recorder.is_behind() {
             return Ok(false);
         }
+        let now = self.clock.now();
         let (wants, bytes_max) = {
             let lanes = self.lanes.lock();
-            let want = |webhook: &WebhookId| (*webhook, lanes.room(*webhook).min(CLAIM_PER_WEBHOOK_MAX));
-            (ready.iter().map(want).collect(), lanes.bytes_left())
+            let ready = self.schedule.ready(now, WEBHOOKS_PER_CLAIM, |webhook| lanes.wants_more(webhook));
+            let want = |webhook: WebhookId| (webhook, lanes.room(webhook).min(CLAIM_PER_WEBHOOK_MAX));
+            (ready.into_iter().map(want).collect::<Vec<_>>(), lanes.bytes_left())
         };
+        if wants.is_empty() {
+            return Ok(false);
+        }
+        let ready: Vec<WebhookId> = wants.iter().map(|(webhook, _)| *webhook).collect();
         self.schedule.forget(&ready);
-        let claimed = self.store.claim(ClaimRequest { now, lease: LEASE, wants, bytes_max }).await?;
+        let claimed = self.claim(ClaimRequest { now, lease: LEASE, wants, bytes_max }).await?;
         let served: HashSet<WebhookId> = claimed.iter().map(|claimed| claimed.webhook).collect();
-        // Beside others that were served, a webhook may only have found the bytes used up.
-        let pause = if served.is_empty() { UNCLAIMABLE_PAUSE } else { Duration::ZERO };
         {
             let mut lanes = self.lanes.lock();
             for claimed in claimed {
@@ -153,26 +161,59 @@ impl Scheduler {
             }
         }
         self.dispatch.pump();
-        let (served, unserved) = ready.into_iter().partition(|webhook| served.contains(webhook));
-        self.refresh(served).await?;
-        for webhook in unserved {
-            self.tend_unclaimable(webhook, now + pause).await?;
-        }
+        // Beside others that were served, a webhook may only have found the bytes used up.
+        let pause = if served.is_empty() { UNCLAIMABLE_PAUSE } else { Duration::ZERO };
+        self.tend(&ready, &served, now, pause).await?;
         Ok(true)
     }
 
-    /// Nothing of this webhook could be claimed: it has stopped, or there was no room for more bytes. It is
-    /// looked at again at `again_at`, or at once where something was skipped and more may be to skip.
-    async fn tend_unclaimable(&self, webhook: WebhookId, again_at: Timestamp) -> Result<()> {
-        let again_at = if self.skip_waiting(webhook).await? > 0 { self.clock.now() } else { again_at };
-        for due in self.store.next_due(vec![webhook]).await? {
-            self.schedule.note(webhook, due.due_at.max(again_at));
+    /// Claims in one transaction; where a row of one webhook cannot be read, one webhook at a time, so that
+    /// only that webhook waits.
+    async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>> {
+        match self.store.claim(request.clone()).await {
+            Err(StoreError::Corrupt(_) | StoreError::Refused(_)) => {}
+            result => return result,
+        }
+        let mut claimed = Vec::new();
+        for want in request.wants {
+            match self.store.claim(ClaimRequest { wants: vec![want], ..request }).await {
+                Ok(more) => claimed.extend(more),
+                Err(error) => {
+                    tracing::error!(%error, webhook = %want.0, "what is due for a webhook cannot be claimed");
+                }
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Notes when these webhooks are due next. One that is due now although nothing of it could be claimed
+    /// has stopped, or found no room for its bytes: what can be skipped is, and it is looked at again later.
+    async fn tend(
+        &self,
+        ready: &[WebhookId],
+        served: &HashSet<WebhookId>,
+        now: Timestamp,
+        pause: Duration,
+    ) -> Result<()> {
+        let mut skips = 0;
+        for due in self.store.next_due(ready.to_vec()).await? {
+            let is_stuck = due.due_at <= now && !served.contains(&due.webhook);
+            if is_stuck && skips < SKIPS_PER_LOOK {
+                skips += 1;
+                let skipped = self.store.skip_waiting(due.webhook, now).await?;
+                let again_at = if skipped > 0 { now } else { now + pause };
+                self.schedule.note(due.webhook, due.due_at.max(again_at));
+            } else if is_stuck {
+                self.schedule.note(due.webhook, now + pause);
+            } else {
+                self.schedule.note(due.webhook, due.due_at);
+            }
         }
         Ok(())
     }
 
-    async fn refresh(&self, webhooks: Vec<WebhookId>) -> Result<()> {
-        for due in self.store.next_due(webhooks).await? {
+    async fn refresh(&self, webhooks: &[WebhookId]) -> Result<()> {
+        for due in self.store.next_due(webhooks.to_vec()).await? {
             self.schedule.note(due.webhook, due.due_at);
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Sender: one attempt, from the request's headers to the judgement of the answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,13 +17,15 @@ use crate::clock::EngineClock;
 pub const BODY_KEPT_MAX: usize = 16 * 1024;
 /// Bytes of an answer's headers that the history keeps, names and values together.
 pub const HEADERS_KEPT_MAX: usize = 16 * 1024;
+/// Bytes of an error's text that the history keeps.
+pub const ERROR_KEPT_MAX: usize = 500;
 /// What stands in the history in place of the value of a webhook's own header.
-pub const MASK: &str = "••••••";
+pub const MASK: &str = bocau_domain::header::MASK;
 /// The prefix of our own headers, unless configured.
 pub const HEADER_PREFIX_DEFAULT: &str = "bocau";
 
-/// A request that is about to leave.
-#[derive(Debug, Clone)]
+/// A request that is about to leave. It prints nothing of itself: its headers may be passwords.
+#[derive(Clone)]
 pub struct Outgoing {
     /// Where to.
     pub url: String,
@@ -65,19 +67,27 @@ pub enum SendError {
     /// No HTTP, or over a limit.
     Protocol(String),
     /// The head came and the body broke off.
-    BrokeOff {
-        /// The status code that had come.
-        status: u16,
-        /// What happened.
-        detail: String,
-    },
+    BrokeOff(String),
+}
+
+/// The head of an answer whose body is still being read: what is known of it where the body never ends.
+#[derive(Debug, Default)]
+pub struct SeenHead(OnceLock<(u16, Vec<(String, String)>)>);
+
+impl SeenHead {
+    /// The head has come.
+    pub fn saw(&self, status: u16, headers: &[(String, String)]) {
+        // Only the first counts; an attempt has one answer.
+        let _ = self.0.set((status, headers.to_vec()));
+    }
 }
 
 /// The network. The program hands in [`crate::egress::HttpsTransport`], simulations their own.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
-    /// Sends a POST and reads the answer. Has no deadline of its own: the sender drops it at the attempt's.
-    async fn post(&self, outgoing: Outgoing) -> Result<Answer, SendError>;
+    /// Sends a POST and reads the answer, and tells `head` as soon as its head has come. Has no deadline of
+    /// its own: the sender drops it at the attempt's.
+    async fn post(&self, outgoing: Outgoing, head: &SeenHead) -> Result<Answer, SendError>;
 }
 
 /// Makes attempts.
@@ -108,16 +118,17 @@ impl Sender {
     ) -> AttemptRecord {
         let started_at = self.clock.now();
         let started = self.clock.monotonic();
-        let headers = self.headers(claimed, webhook, started_at);
+        let headers = self.headers(claimed, webhook, self.clock.wall());
         let request_headers = masked(&headers, webhook);
         let url = webhook.url.as_str().to_owned();
         let outgoing = Outgoing { url, headers, body: claimed.payload.clone() };
+        let head = SeenHead::default();
         let result = match webhook.url.judge(&self.rules) {
-            Ok(()) => self.within(policy.timeout, outgoing).await,
+            Ok(()) => self.within(policy.timeout, outgoing, &head).await,
             Err(refusal) => Some(Err(blocked(refusal))),
         };
         let duration = self.clock.monotonic().saturating_sub(started);
-        let ended = End::of(result, policy.timeout, started_at + duration);
+        let ended = End::of(result, head, policy.timeout, started_at + duration);
         AttemptRecord {
             claim: claimed.claim.clone(),
             webhook: claimed.webhook,
@@ -131,15 +142,20 @@ impl Sender {
             response_headers: ended.headers,
             response_body: ended.body,
             response_truncated: ended.truncated,
-            gone: ended.gone,
+            gone: ended.gone.then(|| webhook.url.to_string()),
             retry_after: ended.retry_after,
             policy: policy.retry,
         }
     }
 
-    async fn within(&self, timeout: Duration, outgoing: Outgoing) -> Option<Result<Answer, SendError>> {
+    async fn within(
+        &self,
+        timeout: Duration,
+        outgoing: Outgoing,
+        head: &SeenHead,
+    ) -> Option<Result<Answer, SendError>> {
         let deadline = self.clock.sleep(timeout);
-        match select(self.transport.post(outgoing), deadline).await {
+        match select(self.transport.post(outgoing, head), deadline).await {
             Either::Left((result, _)) => Some(result),
             Either::Right(((), _)) => None,
         }
@@ -179,6 +195,11 @@ fn blocked(refusal: UrlRefusal) -> SendError {
     SendError::Blocked { reason: refusal.code(), detail: refusal.to_string() }
 }
 
+/// Counts what the guard refused, at whichever door.
+pub fn count_blocked(reason: &'static str) {
+    metrics::counter!("bocau_egress_blocked_total", "reason" => reason).increment(1);
+}
+
 /// How an attempt ended, before it becomes a record.
 struct End {
     outcome: Outcome,
@@ -193,34 +214,35 @@ struct End {
 
 impl End {
     /// Of what the transport gave; `None` where the deadline came first.
-    fn of(result: Option<Result<Answer, SendError>>, timeout: Duration, now: Timestamp) -> Self {
-        match result {
-            Some(Ok(answer)) => Self::answered(answer, now),
-            None => Self::unanswered(
-                Outcome::Timeout,
-                None,
-                format!("no complete answer within {} s", timeout.as_secs()),
-            ),
+    fn of(
+        result: Option<Result<Answer, SendError>>,
+        head: SeenHead,
+        timeout: Duration,
+        now: Timestamp,
+    ) -> Self {
+        let (outcome, error) = match result {
+            Some(Ok(answer)) => return Self::answered(answer, now),
+            None => (Outcome::Timeout, format!("no complete answer within {} s", timeout.as_secs())),
             Some(Err(SendError::Blocked { reason, detail })) => {
-                metrics::counter!("bocau_egress_blocked_total", "reason" => reason).increment(1);
-                Self::unanswered(Outcome::Blocked, None, detail)
+                count_blocked(reason);
+                (Outcome::Blocked, detail)
             }
-            Some(Err(SendError::Dns(detail))) => Self::unanswered(Outcome::DnsError, None, detail),
-            Some(Err(SendError::Connect(detail))) => Self::unanswered(Outcome::ConnectError, None, detail),
-            Some(Err(SendError::Tls(detail))) => Self::unanswered(Outcome::TlsError, None, detail),
-            Some(Err(SendError::Protocol(detail))) => Self::unanswered(Outcome::ProtocolError, None, detail),
-            Some(Err(SendError::BrokeOff { status, detail })) => {
-                Self::unanswered(Outcome::ProtocolError, Some(status), detail)
+            Some(Err(SendError::Dns(detail))) => (Outcome::DnsError, detail),
+            Some(Err(SendError::Connect(detail))) => (Outcome::ConnectError, detail),
+            Some(Err(SendError::Tls(detail))) => (Outcome::TlsError, detail),
+            Some(Err(SendError::Protocol(detail) | SendError::BrokeOff(detail))) => {
+                (Outcome::ProtocolError, detail)
             }
-        }
-    }
-
-    fn unanswered(outcome: Outcome, status_code: Option<u16>, error: String) -> Self {
+        };
+        let error = shortened(error);
+        // An answer whose body is late or cut short is a failure even after a 2xx, but it was an answer.
+        let (status_code, headers) =
+            head.0.into_inner().map_or((None, Vec::new()), |(status, headers)| (Some(status), headers));
         Self {
             outcome,
             status_code,
             error: Some(error),
-            headers: Vec::new(),
+            headers: kept(headers),
             body: Vec::new(),
             truncated: false,
             gone: false,
@@ -254,6 +276,15 @@ impl End {
             retry_after,
         }
     }
+}
+
+/// An error's text up to [`ERROR_KEPT_MAX`] bytes: a receiver may have had a hand in it.
+fn shortened(mut text: String) -> String {
+    if text.len() > ERROR_KEPT_MAX {
+        text.truncate(text.floor_char_boundary(ERROR_KEPT_MAX));
+        text.push('…');
+    }
+    text
 }
 
 /// The headers up to [`HEADERS_KEPT_MAX`] bytes.
@@ -344,11 +375,9 @@ mod tests {
 
     #[test]
     fn a_body_that_broke_off_after_a_2xx_is_a_failure() {
-        let end = End::of(
-            Some(Err(SendError::BrokeOff { status: 200, detail: "reset".into() })),
-            Duration::ZERO,
-            NOW,
-        );
+        let head = SeenHead::default();
+        head.saw(200, &[]);
+        let end = End::of(Some(Err(SendError::BrokeOff("reset".into()))), head, Duration::ZERO, NOW);
         assert_eq!((end.outcome, end.status_code), (Outcome::ProtocolError, Some(200)));
     }
 

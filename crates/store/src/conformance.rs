@@ -3,12 +3,18 @@
 //! [`conformance_suite!`](crate::conformance_suite) makes a test of each case. Time is always passed in;
 //! nothing sleeps. The cases stand in one file per subject, [`world`] is what they share.
 
+pub mod audit;
 pub mod claims;
 pub mod configuration;
+pub mod figures;
 pub mod history;
 pub mod house;
+pub mod inboxes;
 pub mod journal;
+pub mod keys;
 pub mod listing;
+pub mod people;
+pub mod resend_jobs;
 pub mod resends;
 pub mod world;
 
@@ -60,11 +66,14 @@ macro_rules! conformance_suite {
                 the_last_failed_attempt_fails_the_delivery
                 a_stale_result_is_a_row_of_the_history_and_moves_nothing
                 one_record_that_vanished_does_not_take_its_neighbours_with_it
+                of_a_very_long_history_the_last_rows_are_shown
                 a_receiver_that_is_gone_disables_its_webhook_and_what_waits_is_skipped
+                a_receiver_that_is_gone_does_not_disable_a_webhook_that_has_moved
                 a_webhook_that_was_disabled_already_is_not_disabled_by_gone_again
             }
             resends {
                 a_resend_of_a_failed_delivery_is_one_more_attempt
+                a_resend_is_claimed_before_all_that_waits_by_itself
                 a_resend_while_an_attempt_is_in_flight_waits_for_its_end
                 a_resend_is_refused_where_there_is_nowhere_to_send_it
                 a_resend_of_a_skipped_delivery_is_made
@@ -95,9 +104,63 @@ macro_rules! conformance_suite {
                 another_store_sees_nothing
                 the_deliveries_of_an_event_are_found
             }
-            house {
+            keys {
                 a_key_is_found_by_its_hash
                 a_stores_key_goes_with_its_store
+                keys_are_listed_newest_first_by_whose_they_are
+                a_key_that_was_revoked_is_not_there
+                the_use_of_a_key_is_noted_once_a_minute
+                there_are_two_hundred_keys_of_an_owner_at_most
+            }
+            people {
+                a_user_reads_back
+                an_address_is_taken_once
+                a_change_of_a_user_sets_what_it_names
+                the_last_admin_who_can_sign_in_stays_one
+                a_store_that_is_deleted_goes_from_its_users_and_portals
+                a_session_holds_until_its_end
+                a_session_shows_its_user_as_they_stand_now
+                a_session_can_be_ended
+                a_sessions_end_is_put_off_once_an_hour_at_most
+                a_link_signs_in_once
+            }
+            audit {
+                a_change_of_a_store_is_told_with_who_made_it
+                a_change_of_a_webhook_tells_what_changed_and_nothing_else
+                neither_secrets_nor_the_values_of_headers_are_told
+                a_receiver_that_disables_its_webhook_is_told_of
+                what_changes_nothing_leaves_no_entry
+                every_other_change_leaves_its_entry
+                the_log_is_listed_newest_first_in_pages_by_store
+                the_next_owner_of_a_stores_id_sees_nothing_of_the_last
+                what_changes_nothing_else_can_be_noted
+            }
+            resend_jobs {
+                a_job_asks_for_each_of_its_deliveries_once
+                a_job_leaves_alone_what_no_longer_fits
+                two_that_advance_a_job_at_once_ask_for_nothing_twice
+                a_job_that_was_stopped_asks_for_nothing_more
+                jobs_are_listed_newest_first_and_belong_to_their_store
+                five_jobs_of_a_store_run_at_once_at_most
+                a_job_finds_what_the_list_finds
+            }
+            figures {
+                the_overview_counts_what_a_plain_count_of_the_list_counts
+                the_overview_of_a_quiet_store_is_empty
+                ninety_five_of_a_hundred_attempts_stay_within_the_p95
+                the_overview_names_the_webhooks_that_fail
+                a_count_is_what_the_list_holds_up_to_its_cap
+                the_figures_of_a_deleted_store_are_not_those_of_the_next
+                figures_that_no_overview_reaches_are_forgotten
+            }
+            inboxes {
+                an_inbox_is_found_and_answers_as_it_was_told
+                a_store_has_twenty_inboxes_at_most
+                a_request_of_an_inbox_reads_back
+                an_inbox_keeps_the_last_hundred_requests
+                a_stores_inboxes_go_with_it
+            }
+            house {
                 sweeping_ends_and_leaves_what_is_not_over
                 a_store_that_works_answers_its_probes
                 what_was_taken_before_closing_is_durable_and_later_calls_are_refused
@@ -121,12 +184,18 @@ mod tests {
     fn every_case_is_in_the_suite() {
         let suite = include_str!("conformance.rs");
         for file in [
+            include_str!("conformance/audit.rs"),
             include_str!("conformance/claims.rs"),
             include_str!("conformance/configuration.rs"),
+            include_str!("conformance/figures.rs"),
             include_str!("conformance/history.rs"),
             include_str!("conformance/house.rs"),
+            include_str!("conformance/inboxes.rs"),
             include_str!("conformance/journal.rs"),
+            include_str!("conformance/keys.rs"),
             include_str!("conformance/listing.rs"),
+            include_str!("conformance/people.rs"),
+            include_str!("conformance/resend_jobs.rs"),
             include_str!("conformance/resends.rs"),
         ] {
             for case in file.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {

@@ -64,7 +64,7 @@ pub enum Appended {
     /// It is durable.
     Accepted,
     /// The same request came before under its key; nothing was written. What the first one made: each
-    /// event's id and its number of deliveries that have a webhook.
+    /// event's id and its number of deliveries that were to be sent.
     Duplicate(Vec<(EventId, u32)>),
     /// Its key was used for another request; nothing was written.
     KeyReused,

@@ -8,15 +8,25 @@
 //! - [`claims`]: how what is due comes back
 //! - [`results`]: what is written when an attempt has ended
 //! - [`listing`]: what is looked up
+//! - [`figures`]: what is counted
+//! - [`audit`]: who changed what
+//! - [`people`]: who signs in, and how
+//! - [`resend_jobs`]: resends of all that a filter finds
+//! - [`inboxes`]: the test inboxes
 //! - [`seal`]: the master key, and what is sealed with it
 //! - [`sqlite`]: the default backend
 
+pub mod audit;
 pub mod claims;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod figures;
 mod files;
+pub mod inboxes;
 pub mod journal;
 pub mod listing;
+pub mod people;
+pub mod resend_jobs;
 pub mod results;
 pub mod seal;
 pub mod sqlite;
@@ -26,13 +36,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bocau_domain::{
-    ApiKey, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp, Webhook,
-    WebhookChange, WebhookId,
+    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp,
+    Webhook, WebhookChange, WebhookId,
 };
 
+pub use audit::Audit;
 pub use claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
+pub use figures::{FailingWebhook, Figures, Overview, OverviewSpan, OverviewStep, StatusCounts};
+pub use inboxes::Inboxes;
 pub use journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
 pub use listing::{DeliveryFilter, Page};
+pub use people::{LinkPurpose, People, Session, SessionOwner, SessionRecord, SignInLink, SignedIn};
+pub use resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 pub use results::{AttemptRecord, Recorded};
 pub use seal::MasterKey;
 
@@ -60,14 +75,18 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// Why a change of configuration was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotChanged {
-    /// The store or webhook is not there.
+    /// What is to be changed, or what it belongs to, is not there.
     NotFound,
-    /// The id is taken.
+    /// A store that it names is not there.
+    NoStore,
+    /// The id, address or token is taken.
     Taken,
     /// The id is taken by a store whose data is still being deleted.
     BeingDeleted,
-    /// The limit of webhooks per store is reached.
+    /// The limit of how many there may be is reached.
     TooMany,
+    /// Nobody would be left who can sign in as an admin.
+    LastAdmin,
 }
 
 /// What a store's events are routed by, as of one version.
@@ -93,16 +112,23 @@ pub struct WebhookChanged {
 /// the rest in further batches of this size, so that none of them holds up the writer for long.
 pub const SKIP_BATCH: usize = 1_000;
 
+/// Rows of a history that are looked up: enough for every policy, with room for resends.
+pub const ATTEMPTS_SHOWN_MAX: usize = 100;
+
 /// Rows removed by one call of [`Store::sweep`].
 pub const SWEEP_BATCH: usize = 500;
 
-/// The storage of one server. Every method is one transaction, durable when it returns.
+/// The storage of one server. Every method is one transaction, durable when it returns. What changes
+/// configuration says by whom (`by`), and its entry of the audit log is written with it.
+///
+/// The verbs of some subjects stand in traits of their own; `dyn Store` has them all.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Send + Sync + 'static {
     // --- stores -------------------------------------------------------------------------------------------
 
     /// Makes a store.
-    async fn create_store(&self, store: StoreInfo) -> Result<std::result::Result<(), NotChanged>>;
+    async fn create_store(&self, store: StoreInfo, by: &Actor)
+    -> Result<std::result::Result<(), NotChanged>>;
 
     /// The stores after `after`, by id, at most `limit`.
     async fn list_stores(&self, after: Option<StoreId>, limit: usize) -> Result<Vec<StoreInfo>>;
@@ -111,16 +137,26 @@ pub trait Store: Send + Sync + 'static {
     async fn find_store(&self, id: &StoreId) -> Result<Option<StoreInfo>>;
 
     /// Gives a store another name.
-    async fn rename_store(&self, id: &StoreId, name: String) -> Result<Option<StoreInfo>>;
+    async fn rename_store(
+        &self,
+        id: &StoreId,
+        name: String,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<StoreInfo>>;
 
     /// Takes a store away: from now on it, its webhooks and its keys are not there, nothing of it is
     /// claimed, and [`Store::sweep`] removes its rows.
-    async fn delete_store(&self, id: &StoreId, now: Timestamp) -> Result<bool>;
+    async fn delete_store(&self, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool>;
 
     // --- webhooks -----------------------------------------------------------------------------------------
 
     /// Makes a webhook and bumps the store's config version.
-    async fn create_webhook(&self, webhook: Webhook) -> Result<std::result::Result<(), NotChanged>>;
+    async fn create_webhook(
+        &self,
+        webhook: Webhook,
+        by: &Actor,
+    ) -> Result<std::result::Result<(), NotChanged>>;
 
     /// What the store's events are routed by; `None` where the store is not there.
     async fn routes(&self, store: &StoreId) -> Result<Option<Routes>>;
@@ -132,12 +168,19 @@ pub trait Store: Send + Sync + 'static {
         store: &StoreId,
         id: WebhookId,
         change: WebhookChange,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<Option<WebhookChanged>>;
 
     /// Deletes a webhook: its URL stays for the history, its secrets and headers do not. Up to
     /// [`SKIP_BATCH`] of its waiting deliveries are skipped with `webhook_deleted`.
-    async fn delete_webhook(&self, store: &StoreId, id: WebhookId, now: Timestamp) -> Result<bool>;
+    async fn delete_webhook(
+        &self,
+        store: &StoreId,
+        id: WebhookId,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool>;
 
     /// Skips up to [`SKIP_BATCH`] waiting deliveries of a webhook that is disabled (`webhook_disabled`, or
     /// `webhook_gone` where that disabled it) or deleted (`webhook_deleted`), but not those with a resend
@@ -194,25 +237,44 @@ pub trait Store: Send + Sync + 'static {
         page: Page,
     ) -> Result<Vec<Delivery>>;
 
-    /// The history of a delivery, oldest first; empty where the store has no such delivery.
+    /// The history of a delivery, oldest first, of a very long one the last [`ATTEMPTS_SHOWN_MAX`] rows; empty
+    /// where the store has no such delivery.
     async fn attempts(&self, store: &StoreId, id: DeliveryId) -> Result<Vec<Attempt>>;
 
     // --- keys ---------------------------------------------------------------------------------------------
 
-    /// Keeps an API key by the keyed hash of it ([`MasterKey::hash_api_key`]).
+    /// Keeps an API key by the keyed hash of it ([`MasterKey::hash_api_key`]). `NotFound`: its store is not
+    /// there; `Taken`; `TooMany`.
     async fn create_api_key(
         &self,
         key: ApiKey,
         hash: [u8; 32],
+        by: &Actor,
     ) -> Result<std::result::Result<(), NotChanged>>;
 
     /// The key of this hash, expired or not.
     async fn find_api_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>>;
 
+    /// The keys of a store, or of the platform, the newest first, expired ones among them.
+    async fn list_api_keys(&self, store: Option<&StoreId>) -> Result<Vec<ApiKey>>;
+
+    /// Takes away a key of a store, or of the platform; false where it is not there.
+    async fn revoke_api_key(
+        &self,
+        store: Option<&StoreId>,
+        id: ApiKeyId,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool>;
+
+    /// Notes that a key was used, once in [`bocau_domain::limits::KEY_USE_RESOLUTION`] at most.
+    async fn touch_api_key(&self, id: ApiKeyId, now: Timestamp) -> Result<()>;
+
     // --- the house ----------------------------------------------------------------------------------------
 
-    /// Removes up to [`SWEEP_BATCH`] rows that are over: those of deleted stores, idempotency keys past
-    /// their time. Answers whether there is more to do.
+    /// Removes up to [`SWEEP_BATCH`] rows that are over: those of deleted stores; idempotency keys, sessions
+    /// and links past their time; figures and resend jobs that nobody looks at any more. Answers
+    /// whether there is more to do.
     async fn sweep(&self, now: Timestamp) -> Result<bool>;
 
     /// Whether reading works now. Writing is proven by every commit; see [`Store::probe_write`].

@@ -1,6 +1,6 @@
 //! What is looked up: the report page's filters and pages.
 
-use bocau_domain::{DeliveryId, EventType, ObjectId, Status, Timestamp, WebhookId};
+use bocau_domain::{Delivery, DeliveryId, EventType, ObjectId, Status, Timestamp, WebhookId};
 
 /// Which deliveries; what is `None` does not narrow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,11 +19,24 @@ pub struct DeliveryFilter {
     pub to: Option<Timestamp>,
 }
 
+impl DeliveryFilter {
+    /// Whether a delivery is one of them.
+    pub fn matches(&self, delivery: &Delivery) -> bool {
+        let made_at = delivery.id.made_at();
+        self.types.as_ref().is_none_or(|types| types.contains(&delivery.event_type))
+            && self.status.is_none_or(|status| delivery.state.status == status)
+            && self.object_id.as_ref().is_none_or(|object| delivery.object_id == *object)
+            && self.webhook_id.is_none_or(|webhook| delivery.webhook_id == Some(webhook))
+            && self.from.is_none_or(|from| made_at >= from)
+            && self.to.is_none_or(|to| made_at < to)
+    }
+}
+
 /// A page of a list, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
+pub struct Page<I = DeliveryId> {
     /// The last row of the page before.
-    pub after: Option<DeliveryId>,
+    pub after: Option<I>,
     /// Rows at most.
     pub limit: usize,
 }

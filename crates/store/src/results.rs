@@ -36,10 +36,10 @@ pub struct AttemptRecord {
     pub response_body: Vec<u8>,
     /// Whether the body was longer than that.
     pub response_truncated: bool,
-    /// The receiver answered 410 Gone: where the state moves, its webhook is disabled with `webhook_gone`
-    /// (and the config version bumped) in the same transaction, and up to [`crate::SKIP_BATCH`] of its
-    /// waiting deliveries are skipped.
-    pub gone: bool,
+    /// The receiver at this URL answered 410 Gone: where the state moves and the webhook still has the URL,
+    /// it is disabled with `webhook_gone` (and the config version bumped) in the same transaction, and up to
+    /// [`crate::SKIP_BATCH`] of its waiting deliveries are skipped.
+    pub gone: Option<String>,
     /// The moment that `Retry-After` names.
     pub retry_after: Option<Timestamp>,
     /// The retry policy that holds for the webhook.

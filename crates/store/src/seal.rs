@@ -76,7 +76,22 @@ impl MasterKey {
 
     /// The keyed hash under which an API key is kept.
     pub fn hash_api_key(&self, token: &str) -> [u8; 32] {
-        let mut sub_key = self.sub_key("bocau api key hash v1");
+        self.hash_token("bocau api key hash v1", token)
+    }
+
+    /// The keyed hash under which a session is kept.
+    pub fn hash_session(&self, token: &str) -> [u8; 32] {
+        self.hash_token("bocau session hash v1", token)
+    }
+
+    /// The keyed hash under which a link that signs in once is kept.
+    pub fn hash_sign_in_link(&self, token: &str) -> [u8; 32] {
+        self.hash_token("bocau sign-in link hash v1", token)
+    }
+
+    /// Each use has a label of its own, so that no token passes for one of another kind.
+    fn hash_token(&self, label: &str, token: &str) -> [u8; 32] {
+        let mut sub_key = self.sub_key(label);
         let hash = hmac(&sub_key, token.as_bytes());
         sub_key.zeroize();
         hash
@@ -162,6 +177,11 @@ impl Sealer {
         let cipher = XChaCha20Poly1305::new(&Key::from(sub_key));
         sub_key.zeroize();
         Self { cipher, key_id, rng }
+    }
+
+    /// The dice that the nonces come from.
+    pub(crate) fn rng(&self) -> Arc<dyn Rng> {
+        self.rng.clone()
     }
 
     /// Seals `plain` for the place that `aad` names.
@@ -283,11 +303,13 @@ mod tests {
     }
 
     #[test]
-    fn an_api_key_hash_depends_on_the_key_and_on_the_master_key() {
+    fn a_hash_depends_on_the_token_its_kind_and_the_master_key() {
         let [one, two] = [1, 2].map(|first| MasterKey::generate(&*dice(first)));
         assert_eq!(one.hash_api_key("bck_a"), one.clone().hash_api_key("bck_a"));
         assert_ne!(one.hash_api_key("bck_a"), one.hash_api_key("bck_b"));
         assert_ne!(one.hash_api_key("bck_a"), two.hash_api_key("bck_a"));
+        let hashes = [one.hash_api_key("a"), one.hash_session("a"), one.hash_sign_in_link("a")];
+        assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
     }
 
     #[test]

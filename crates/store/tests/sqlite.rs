@@ -5,12 +5,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use bocau_domain::{CustomHeader, Status, Webhook};
-use bocau_store::conformance::world::{Dice, World};
+use bocau_domain::{
+    CustomHeader, Inbox, InboxAnswer, InboxRequest, ResendJobState, Role, Status, User, UserChange, Webhook,
+    WebhookChange,
+};
+use bocau_store::conformance::world::{BY, Dice, World};
 use bocau_store::seal::MasterKey;
 use bocau_store::sqlite::{SqliteOptions, SqliteStore};
-use bocau_store::{Appended, Store, StoreError};
+use bocau_store::{Appended, DeliveryFilter, NewResendJob, OverviewSpan, Page, Store, StoreError};
 use rusqlite::Connection;
 use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::TempDir;
@@ -273,6 +277,149 @@ async fn a_backup_never_overwrites_and_leaves_no_half() {
 }
 
 #[tokio::test]
+async fn a_change_is_there_with_its_entry_of_the_audit_log_or_not_at_all() {
+    let (dir, store) = make_store().await;
+    let world = World::new(store).await;
+    let webhook = world.make_webhook().await;
+    let id = world.send(webhook).await;
+    let claimed = world.claim_one(webhook).await;
+    let user = user(&world);
+    world.store.create_user(user.clone(), None, BY).await.unwrap().unwrap();
+    let version = world.config_version().await;
+    let everything = Page { after: None, limit: 100 };
+    let before = world.store.list_audit(None, everything).await.unwrap();
+    beside(dir.path())
+        .execute_batch(
+            "CREATE TRIGGER poison BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+        )
+        .unwrap();
+    let (store, shop, now) = (&world.store, &world.shop, world.now());
+    let change = WebhookChange { enabled: Some(false), ..Default::default() };
+    let demoted = UserChange { role: Some(Role::Viewer), ..Default::default() };
+    let errors = [
+        store.rename_store(shop, "Mới".into(), BY, now).await.map(drop),
+        store.delete_store(shop, BY, now).await.map(drop),
+        store.create_webhook(world.draft(), BY).await.map(drop),
+        store.change_webhook(shop, webhook, change, BY, now).await.map(drop),
+        store.delete_webhook(shop, webhook, BY, now).await.map(drop),
+        store.change_user(world.ids.user_id(), demoted, BY, now).await.map(drop),
+        store.delete_user(world.ids.user_id(), BY, now).await.map(drop),
+        store.create_user(self::user(&world), None, BY).await.map(drop),
+        store.record(vec![world.attempt(&claimed, 410)]).await.pop().unwrap().map(drop),
+    ];
+    // Those of nobody write nothing and do not fail.
+    let failed = errors.iter().filter(|end| matches!(end, Err(StoreError::Refused(_)))).count();
+    assert_eq!(failed, errors.len() - 2, "{errors:?}");
+    beside(dir.path()).execute_batch("DROP TRIGGER poison").unwrap();
+
+    assert_eq!(store.list_audit(None, everything).await.unwrap(), before);
+    assert_eq!(store.find_store(shop).await.unwrap().unwrap().name, "Cửa hàng 552");
+    assert_eq!(world.config_version().await, version);
+    assert!(store.routes(shop).await.unwrap().unwrap().webhooks.iter().all(|webhook| webhook.enabled));
+    assert_eq!(store.list_users().await.unwrap(), [user]);
+    assert_eq!((world.delivery(id).await.state.attempts, world.outcomes(id).await), (0, vec![]));
+}
+
+#[tokio::test]
+async fn what_was_rolled_back_is_not_counted() {
+    let (dir, store) = make_store().await;
+    let world = World::new(store).await;
+    beside(dir.path())
+        .execute_batch(
+            "CREATE TRIGGER poison BEFORE INSERT ON deliveries WHEN NEW.object_id = 'poison'
+             BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+        )
+        .unwrap();
+    let mut submissions = Vec::new();
+    for object in ["a", "poison", "b"] {
+        let mut event = world.event(&[]);
+        event.object_id = object.parse().unwrap();
+        submissions.push(world.submission(vec![event]).await);
+    }
+    world.store.append(submissions).await;
+    let hour = Duration::from_hours(1);
+    let span = OverviewSpan { from: world.now() - hour, to: world.now() + hour, step: hour };
+    let overview = world.store.overview(&world.shop, span).await.unwrap().unwrap();
+    assert_eq!((overview.events, overview.deliveries.skipped), (2, 2));
+}
+
+#[tokio::test]
+async fn a_resend_job_goes_on_where_it_was_after_a_restart() {
+    let (dir, store) = make_store().await;
+    let world = World::new(store).await;
+    let webhook = world.make_webhook().await;
+    let mut sent = Vec::new();
+    for _ in 0..5 {
+        sent.push(world.send(webhook).await);
+        world.try_once(webhook, 200).await;
+    }
+    let job = NewResendJob {
+        id: world.ids.resend_job_id(),
+        store: world.shop.clone(),
+        filter: DeliveryFilter { status: Some(Status::Succeeded), ..Default::default() },
+        created_at: world.now(),
+    };
+    let job = world.store.create_resend_job(job, BY).await.unwrap().unwrap();
+    let job = world.store.advance_resend_job(job.id, 2, world.now()).await.unwrap().unwrap().job;
+    world.store.close().await;
+
+    let world = World::without_shop(open(dir.path(), 1).unwrap());
+    assert_eq!(world.store.running_resend_jobs().await.unwrap(), std::slice::from_ref(&job));
+    let done = world.store.advance_resend_job(job.id, 10, world.now()).await.unwrap().unwrap();
+    assert_eq!((done.job.done, done.job.state), (5, ResendJobState::Done));
+    for claimed in world.claim(webhook, 10).await {
+        assert!(sent.contains(&claimed.claim.delivery));
+        sent.retain(|id| *id != claimed.claim.delivery);
+    }
+    assert_eq!(sent, [], "each once");
+}
+
+#[tokio::test]
+async fn what_was_there_before_it_was_counted_is_counted_with_the_schema() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, third) = (
+        include_str!("../migrations/sqlite/V1__first_schema.sql"),
+        include_str!("../migrations/sqlite/V3__figures.sql"),
+    );
+    let (_other, store) = make_store().await;
+    let world = World::new(store).await;
+    let (event, id) = (world.event(&[]), world.ids.delivery_id(world.ids.event_id()));
+    let side = beside(dir.path());
+    side.execute_batch(first).unwrap();
+    side.execute(
+        "INSERT INTO events VALUES (?1, '552', 'order.created', '1', NULL, 0, 0, x'7b7d')",
+        [event.id.as_bytes()],
+    )
+    .unwrap();
+    side.execute(
+        "INSERT INTO deliveries (store_id, id, event_id, event_type, object_id, is_test, created_at, status, claim, \
+         auto_attempts, interruptions, last_number, attempts, responses) \
+         VALUES ('552', ?1, ?2, 'order.created', '1', 0, 0, 'failed', 0, 0, 0, 0, 0, 0)",
+        (id.as_bytes(), event.id.as_bytes()),
+    )
+    .unwrap();
+    side.execute_batch(third).unwrap();
+    let counted: (String, i64, i64, i64, i64) = side
+        .query_row("SELECT store_id, hour, events, failed, skipped FROM hourly_deliveries", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })
+        .unwrap();
+    assert_eq!(counted, ("552".into(), id.made_at().as_millis() / 3_600_000, 1, 1, 0));
+}
+
+fn user(world: &World) -> User {
+    User {
+        id: world.ids.user_id(),
+        email: format!("{}@example.vn", world.ids.user_id()).parse().unwrap(),
+        role: Role::Admin,
+        stores: Vec::new(),
+        has_password: false,
+        created_at: world.now(),
+        last_sign_in_at: None,
+    }
+}
+
+#[tokio::test]
 async fn no_secret_is_in_any_file_in_clear() {
     let (dir, store) = make_store().await;
     let world = World::new(store).await;
@@ -282,10 +429,31 @@ async fn no_secret_is_in_any_file_in_clear() {
         ..world.draft()
     };
     let secret = webhook.secrets.current.clone();
-    world.store.create_webhook(webhook.clone()).await.unwrap().unwrap();
+    world.store.create_webhook(webhook.clone(), BY).await.unwrap().unwrap();
     let rotated = bocau_domain::WebhookChange { secret: Some(world.secret()), ..Default::default() };
     let changed = world.change(webhook.id, rotated).await.webhook;
     world.send(webhook.id).await;
+    let hidden = "CANARY-of-a-password-hash";
+    world.store.create_user(user(&world), Some(hidden.into()), BY).await.unwrap().unwrap();
+    let inbox = Inbox {
+        id: world.ids.inbox_id(),
+        store: world.shop.clone(),
+        name: String::new(),
+        token: "t".into(),
+        answer: InboxAnswer::Ok,
+        created_at: world.now(),
+    };
+    world.store.create_inbox(inbox.clone(), BY).await.unwrap().unwrap();
+    let request = InboxRequest {
+        id: world.ids.inbox_request_id(),
+        inbox: inbox.id,
+        at: world.now(),
+        headers: vec![("X-CANARY-NAME".into(), canary.into())],
+        body: Vec::new(),
+        verified: None,
+        answer_status: 200,
+    };
+    assert!(world.store.add_inbox_request(request).await.unwrap());
     world.store.backup(&dir.path().join("backup.db"), Box::new(|_, _| {})).await.unwrap();
 
     let current = changed.secrets.current;
@@ -293,6 +461,7 @@ async fn no_secret_is_in_any_file_in_clear() {
     let needles = [
         canary.as_bytes(),
         b"X-CANARY-NAME",
+        hidden.as_bytes(),
         secret.expose_bytes(),
         current.expose_bytes(),
         written[0].expose_secret().trim_start_matches("whsec_").as_bytes(),

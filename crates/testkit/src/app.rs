@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use bocau_api::{ApiParts, router};
-use bocau_domain::{ApiKey, Clock as _, IdSource, Owner, Rng as _, Scope, StoreId, Timestamp};
+use bocau_domain::{Actor, ApiKey, Clock as _, IdSource, Owner, Rng as _, Scope, StoreId, Timestamp};
 use bocau_store::{MasterKey, Store as _};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::harness::{EngineHarness, HarnessOptions};
@@ -19,6 +19,9 @@ use crate::patience::capped;
 
 /// The platform key that every test app accepts.
 pub const PLATFORM_KEY: &str = "bck_platform_key_of_the_tests_0123456789";
+
+/// The password of [`TestApp::member`].
+pub const PASSWORD: &str = "con ngựa, cục pin, đúng rồi";
 
 /// The API and the harness under it.
 pub struct TestApp {
@@ -51,6 +54,20 @@ impl Answer {
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         if self.body.is_empty() { Value::Null } else { self.json() }
+    }
+
+    /// The cookie that the answer sets, as a browser sends it back.
+    pub fn cookie(&self) -> String {
+        let set = self.set_cookie();
+        set.split(';').next().expect("a first part").to_owned()
+    }
+
+    /// The cookie that the answer sets, with its attributes.
+    pub fn set_cookie(&self) -> &str {
+        let mut set = self.headers.get_all("set-cookie").iter();
+        let cookie = set.next().unwrap_or_else(|| panic!("no cookie in {self:?}"));
+        assert!(set.next().is_none(), "one cookie at a time");
+        cookie.to_str().expect("ASCII")
     }
 
     /// The problem's `type`, where the answer is one of this status.
@@ -86,6 +103,12 @@ impl Call<'_> {
         self
     }
 
+    /// As the person whose session's cookie this is, from a page of ours.
+    #[must_use]
+    pub fn cookie(self, cookie: &str) -> Self {
+        self.without_key().header("cookie", cookie).header("sec-fetch-site", "same-origin")
+    }
+
     /// With a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -105,6 +128,14 @@ impl Call<'_> {
         self.body = body.into();
         self.request = self.request.header("content-type", "application/json");
         self
+    }
+
+    /// Sends it, and answers the body of a 200 as it comes.
+    pub async fn stream(self) -> Body {
+        let request = self.request.body(Body::from(self.body)).expect("the request is well formed");
+        let response = self.app.router.clone().oneshot(request).await.expect("the router never fails");
+        assert_eq!(response.status(), 200);
+        response.into_body()
     }
 
     /// Sends it and reads the answer.
@@ -131,13 +162,36 @@ impl TestApp {
         let harness = EngineHarness::with(options).await;
         let master_key = MasterKey::generate(&*harness.rng);
         let ids = IdSource::new(Arc::new(harness.clock.clone()), harness.rng.clone());
-        let router = router(ApiParts {
-            engine: harness.engine().clone(),
-            master_key: master_key.clone(),
+        let mut app = Self { harness, master_key, ids, router: Router::new() };
+        app.serve_with(|_| {});
+        app
+    }
+
+    /// Serves with other settings from now on; what the router remembered is forgotten.
+    pub fn serve_with(&mut self, adjust: impl FnOnce(&mut ApiParts)) {
+        let mut parts = ApiParts {
+            engine: self.harness.engine().clone(),
+            master_key: self.master_key.clone(),
             bootstrap_key: Some(SecretString::from(PLATFORM_KEY)),
             metrics: None,
-        });
-        Self { harness, master_key, ids, router }
+            public_url: None,
+            secure_cookies: false,
+            pages: None,
+        };
+        adjust(&mut parts);
+        self.router = router(parts);
+    }
+
+    /// Stops, and starts anew on what the disk has.
+    pub async fn restart(&mut self) {
+        self.harness.stop().await;
+        self.harness.resume().await;
+        self.serve_with(|_| {});
+    }
+
+    /// What API keys, sessions and links are hashed with.
+    pub fn master_key(&self) -> &MasterKey {
+        &self.master_key
     }
 
     /// A request with the platform's key.
@@ -161,6 +215,11 @@ impl TestApp {
         self.call(Method::PATCH, &format!("/api/v1{path}")).json(body)
     }
 
+    /// `PUT` below `/api/v1`.
+    pub fn put(&self, path: &str, body: &Value) -> Call<'_> {
+        self.call(Method::PUT, &format!("/api/v1{path}")).json(body)
+    }
+
     /// `DELETE` below `/api/v1`.
     pub fn delete(&self, path: &str) -> Call<'_> {
         self.call(Method::DELETE, &format!("/api/v1{path}"))
@@ -180,10 +239,26 @@ impl TestApp {
             scopes: scopes.iter().copied().collect(),
             created_at: self.harness.clock.now(),
             expires_at,
+            last_used_at: None,
         };
         let hash = self.master_key.hash_api_key(&token);
-        let created = self.harness.store().create_api_key(key, hash).await.expect("the store works");
+        let created =
+            self.harness.store().create_api_key(key, hash, &Actor::System).await.expect("the store works");
         created.expect("the store of the key is there");
         token
+    }
+
+    /// Makes a member with the password [`PASSWORD`], signs them in and answers their cookie.
+    pub async fn member(&self, email: &str, role: &str, stores: &[&str]) -> String {
+        let new = json!({"email": email, "role": role, "stores": stores, "password": PASSWORD});
+        self.post("/members", &new).send().await.expect(201);
+        let signed_in = self.sign_in(email, PASSWORD).await;
+        signed_in.expect(200);
+        signed_in.cookie()
+    }
+
+    /// Signs in.
+    pub async fn sign_in(&self, email: &str, password: &str) -> Answer {
+        self.post("/session", &json!({"email": email, "password": password})).without_key().send().await
     }
 }

@@ -1,5 +1,7 @@
 //! A store that fails where the test says, over one that does not.
 
+mod subjects;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bocau_domain::{
-    ApiKey, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp, Webhook,
-    WebhookChange, WebhookId,
+    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp,
+    Webhook, WebhookChange, WebhookId,
 };
 use bocau_store::{
     Appended, AttemptRecord, ClaimRef, ClaimRequest, Claimed, DeliveryFilter, DueWebhook, NotChanged, Page,
@@ -34,9 +36,9 @@ pub enum Verb {
     Skip,
     /// [`Store::routes`].
     Routes,
-    /// [`Store::request_resend`].
+    /// [`Store::request_resend`], and what begins, goes on with or stops resends of many deliveries.
     Resend,
-    /// Everything that changes stores, webhooks and keys.
+    /// Everything that changes stores, webhooks, keys, people and test inboxes, and the audit log.
     Configure,
     /// Everything that looks up for people.
     LookUp,
@@ -126,8 +128,12 @@ impl FlakyStore {
 
 #[async_trait]
 impl Store for FlakyStore {
-    async fn create_store(&self, store: StoreInfo) -> Result<std::result::Result<(), NotChanged>> {
-        let created = self.admit(Verb::Configure).await?.create_store(store).await;
+    async fn create_store(
+        &self,
+        store: StoreInfo,
+        by: &Actor,
+    ) -> Result<std::result::Result<(), NotChanged>> {
+        let created = self.admit(Verb::Configure).await?.create_store(store, by).await;
         self.done(created)
     }
 
@@ -139,18 +145,28 @@ impl Store for FlakyStore {
         self.admit(Verb::LookUp).await?.find_store(id).await
     }
 
-    async fn rename_store(&self, id: &StoreId, name: String) -> Result<Option<StoreInfo>> {
-        let renamed = self.admit(Verb::Configure).await?.rename_store(id, name).await;
+    async fn rename_store(
+        &self,
+        id: &StoreId,
+        name: String,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<StoreInfo>> {
+        let renamed = self.admit(Verb::Configure).await?.rename_store(id, name, by, now).await;
         self.done(renamed)
     }
 
-    async fn delete_store(&self, id: &StoreId, now: Timestamp) -> Result<bool> {
-        let deleted = self.admit(Verb::Configure).await?.delete_store(id, now).await;
+    async fn delete_store(&self, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool> {
+        let deleted = self.admit(Verb::Configure).await?.delete_store(id, by, now).await;
         self.done(deleted)
     }
 
-    async fn create_webhook(&self, webhook: Webhook) -> Result<std::result::Result<(), NotChanged>> {
-        let created = self.admit(Verb::Configure).await?.create_webhook(webhook).await;
+    async fn create_webhook(
+        &self,
+        webhook: Webhook,
+        by: &Actor,
+    ) -> Result<std::result::Result<(), NotChanged>> {
+        let created = self.admit(Verb::Configure).await?.create_webhook(webhook, by).await;
         self.done(created)
     }
 
@@ -163,14 +179,21 @@ impl Store for FlakyStore {
         store: &StoreId,
         id: WebhookId,
         change: WebhookChange,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<Option<WebhookChanged>> {
-        let changed = self.admit(Verb::Configure).await?.change_webhook(store, id, change, now).await;
+        let changed = self.admit(Verb::Configure).await?.change_webhook(store, id, change, by, now).await;
         self.done(changed)
     }
 
-    async fn delete_webhook(&self, store: &StoreId, id: WebhookId, now: Timestamp) -> Result<bool> {
-        let deleted = self.admit(Verb::Configure).await?.delete_webhook(store, id, now).await;
+    async fn delete_webhook(
+        &self,
+        store: &StoreId,
+        id: WebhookId,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let deleted = self.admit(Verb::Configure).await?.delete_webhook(store, id, by, now).await;
         self.done(deleted)
     }
 
@@ -250,13 +273,34 @@ impl Store for FlakyStore {
         &self,
         key: ApiKey,
         hash: [u8; 32],
+        by: &Actor,
     ) -> Result<std::result::Result<(), NotChanged>> {
-        let created = self.admit(Verb::Configure).await?.create_api_key(key, hash).await;
+        let created = self.admit(Verb::Configure).await?.create_api_key(key, hash, by).await;
         self.done(created)
     }
 
     async fn find_api_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>> {
         self.admit(Verb::LookUp).await?.find_api_key(hash).await
+    }
+
+    async fn list_api_keys(&self, store: Option<&StoreId>) -> Result<Vec<ApiKey>> {
+        self.admit(Verb::LookUp).await?.list_api_keys(store).await
+    }
+
+    async fn revoke_api_key(
+        &self,
+        store: Option<&StoreId>,
+        id: ApiKeyId,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let revoked = self.admit(Verb::Configure).await?.revoke_api_key(store, id, by, now).await;
+        self.done(revoked)
+    }
+
+    async fn touch_api_key(&self, id: ApiKeyId, now: Timestamp) -> Result<()> {
+        let touched = self.admit(Verb::Configure).await?.touch_api_key(id, now).await;
+        self.done(touched)
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<bool> {

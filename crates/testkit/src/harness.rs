@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bocau_domain::address::EgressRules;
 use bocau_domain::{
-    Attempt, Catalogue, Clock as _, Delivery, DeliveryId, EventPattern, IdSource, PolicyOverrides,
+    Actor, Attempt, Catalogue, Clock as _, Delivery, DeliveryId, EventPattern, IdSource, PolicyOverrides,
     SigningSecret, SigningSecrets, Status, StoreId, StoreInfo, Webhook, WebhookChange, WebhookId, WebhookUrl,
 };
 use bocau_engine::egress::{Guard, HttpsOptions, HttpsTransport};
@@ -193,7 +193,8 @@ impl EngineHarness {
         let id: StoreId = id.parse().expect("a store id");
         let info =
             StoreInfo { id: id.clone(), name: format!("Cửa hàng {id}"), created_at: self.clock.now() };
-        self.store().create_store(info).await.expect("the store works").expect("the id is free");
+        let created = self.store().create_store(info, &Actor::System).await.expect("the store works");
+        created.expect("the id is free");
         id
     }
 
@@ -211,9 +212,8 @@ impl EngineHarness {
     pub async fn webhook_with(&self, url: &str, adjust: impl FnOnce(&mut Webhook)) -> Webhook {
         let mut webhook = self.new_webhook(url);
         adjust(&mut webhook);
-        let created = self.store().create_webhook(webhook.clone()).await.expect("the store works");
-        created.expect("there is room for a webhook");
-        self.engine().config_changed(&webhook.store, None);
+        let created = self.engine().create_webhook(webhook.clone(), Actor::System).await;
+        created.expect("the store works").expect("there is room for a webhook");
         webhook
     }
 
@@ -238,10 +238,8 @@ impl EngineHarness {
 
     /// Changes a webhook, and tells the engine.
     pub async fn change_webhook(&self, id: WebhookId, change: WebhookChange) {
-        let stops = change.enabled == Some(false);
-        let changed = self.store().change_webhook(&self.store_id, id, change, self.clock.now()).await;
+        let changed = self.engine().change_webhook(self.store_id.clone(), id, change, Actor::System).await;
         assert!(changed.expect("the store works").is_some(), "the webhook is there");
-        self.engine().config_changed(&self.store_id, stops.then_some(id));
     }
 
     /// Turns a webhook on or off.
@@ -251,9 +249,8 @@ impl EngineHarness {
 
     /// Deletes a webhook, and tells the engine.
     pub async fn delete_webhook(&self, id: WebhookId) {
-        let deleted = self.store().delete_webhook(&self.store_id, id, self.clock.now()).await;
+        let deleted = self.engine().delete_webhook(self.store_id.clone(), id, Actor::System).await;
         assert!(deleted.expect("the store works"), "the webhook is there");
-        self.engine().config_changed(&self.store_id, Some(id));
     }
 
     // --- events and deliveries ----------------------------------------------------------------------------
@@ -307,7 +304,7 @@ impl EngineHarness {
 
     /// Asks for a resend.
     pub async fn resend(&self, id: DeliveryId) {
-        let asked = self.engine().resend(&self.store_id, id).await.expect("the store works");
+        let asked = self.engine().resend(self.store_id.clone(), id).await.expect("the store works");
         assert!(matches!(asked, Resend::Accepted { .. }), "{asked:?}");
     }
 

@@ -20,7 +20,7 @@ pub mod resolver;
 pub mod tls;
 
 #[cfg(feature = "app")]
-pub use app::{Answer, Call, TestApp};
+pub use app::{Answer, Call, PASSWORD, TestApp};
 pub use canary::CanaryListener;
 pub use clock::{SeededRng, SimClock};
 pub use flaky_store::{FlakyStore, Verb};

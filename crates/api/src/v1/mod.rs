@@ -1,24 +1,31 @@
 //! The routes of `/api/v1`, one file per route: `v1/<resource>/<verb>.rs`. What a resource looks like on the
 //! wire stands in its `view.rs`.
 
+pub mod audit_log;
 pub mod deliveries;
 pub mod event_types;
 pub mod events;
+pub mod keys;
+pub mod live;
+pub mod members;
+pub mod overview;
+pub mod portal_links;
+pub mod resends;
+pub mod session;
 pub mod stores;
 pub mod webhooks;
+pub mod words;
 
+pub use crate::openapi::ProblemBody as ProblemRef;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Stands for the schema `Problem` in the routes' error answers.
-#[derive(ToSchema)]
-#[schema(as = Problem)]
-pub struct ProblemRef(#[expect(dead_code, reason = "only names the schema")] serde_json::Value);
+use crate::problem::Problem;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PageView<T> {
-    /// The rows, newest first.
+    /// The rows.
     pub data: Vec<T>,
     /// Pass it as `cursor` for the next page; `null` on the last one.
     #[schema(required)]
@@ -33,6 +40,16 @@ pub struct HeaderView {
     pub key: String,
     /// The header's value.
     pub value: String,
+}
+
+/// Runs a change to its end on a task of its own: a caller that hangs up half-way leaves nothing half done.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a change broke off");
+        Err(Problem::internal())
+    })
 }
 
 /// Takes one row more than a page has, and tells by it whether there is a next page.

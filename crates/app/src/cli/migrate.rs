@@ -1,12 +1,13 @@
 //! `bocau migrate`: brings the database to this version's schema. `serve` does so as well; this is for those
 //! who want it done before.
 
+use bocau_store::sqlite::schema_version;
 use clap::Args;
 
 use super::{ConfigArgs, block_on, tell};
 use crate::config::Config;
 use crate::logging;
-use crate::storage::{Storage, database_path};
+use crate::storage::{Storage, database_path, plain};
 
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArgs {
@@ -22,14 +23,32 @@ pub(super) fn run(args: MigrateArgs) -> anyhow::Result<()> {
 
 async fn migrate(config: Config) -> anyhow::Result<()> {
     let path = database_path(&config);
-    let is_new = !path.exists();
+    let before = schema_version(&path).map_err(plain)?;
     let storage = Storage::open(&config).await?;
     storage.store.close().await;
-    tell(&format!(
-        "{}: {} the schema of bocau {}",
-        path.display(),
-        if is_new { "made with" } else { "at" },
-        env!("CARGO_PKG_VERSION")
-    ));
+    let after = schema_version(&path).map_err(plain)?;
+    tell(&format!("{}: {}", path.display(), told(before, after)));
     Ok(())
+}
+
+fn told(before: Option<i32>, after: Option<i32>) -> String {
+    let version =
+        |version: Option<i32>| version.map_or_else(|| "none".to_owned(), |number| number.to_string());
+    match before {
+        None => format!("made with schema version {}", version(after)),
+        _ if before == after => format!("is at schema version {} already", version(after)),
+        _ => format!("brought from schema version {} to {}", version(before), version(after)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_from_which_version_to_which() {
+        assert_eq!(told(None, Some(3)), "made with schema version 3");
+        assert_eq!(told(Some(1), Some(3)), "brought from schema version 1 to 3");
+        assert_eq!(told(Some(3), Some(3)), "is at schema version 3 already");
+    }
 }

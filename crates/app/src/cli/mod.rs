@@ -6,7 +6,9 @@ pub mod check_config;
 pub mod key;
 pub mod migrate;
 pub mod publish;
+pub mod restore;
 pub mod serve;
+pub mod user;
 
 use std::future::Future;
 use std::io::Write as _;
@@ -31,15 +33,20 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check the configuration and show where each setting comes from
     CheckConfig(check_config::CheckConfigArgs),
-    /// Make API keys; also before the first start and beside a running server
+    /// Make, list and revoke API keys; also before the first start and beside a running server
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Make people who may sign in; also before the first start and beside a running server
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Publish events from a file or standard input
     Publish(publish::PublishArgs),
     /// Bring the database to the schema of this version
     Migrate(migrate::MigrateArgs),
     /// Copy the database, also while a server runs
     Backup(backup::BackupArgs),
+    /// Put a backup in the database's place, while no server runs
+    Restore(restore::RestoreArgs),
 }
 
 /// Where a command finds its configuration.
@@ -79,9 +86,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(args),
         Command::CheckConfig(args) => check_config::run(args),
         Command::Key(command) => key::run(command),
+        Command::User(command) => user::run(command),
         Command::Publish(args) => publish::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::Backup(args) => backup::run(args),
+        Command::Restore(args) => restore::run(args),
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) fn read(layers: &Layers, settings: &mut Vec<Setting>) -> Result<Catal
         let located = |problem| ConfigError(format!("{}: {EVENT_TYPES}[{index}]: {problem}", file.display()));
         let entry = entry(table, file).map_err(located)?;
         let (key, value) = (format!("{EVENT_TYPES}[{index}]"), entry.name.to_string());
-        settings.push(Setting { key, value, origin: file.display().to_string() });
+        let (origin, place) = (file.display().to_string(), format!("{}: {key}", file.display()));
+        settings.push(Setting { key, value, origin, place });
         catalogue.add(entry).map_err(|error| located(error.to_string()))?;
     }
     Ok(catalogue)

@@ -1,9 +1,10 @@
 //! Configuration: defaults, then `bocau.toml`, then `BOCAU_…` variables, then flags; the later wins.
 //!
-//! [`layers`] gathers the texts and remembers where each came from, [`value`] reads one text, and
-//! [`event_types`] the operator's own event types. Whatever is unknown or not allowed stops the start with one
+//! [`layers`] gathers the texts and remembers where each came from, [`value`] reads one text,
+//! [`event_types`] the operator's own event types, and [`data_dir`] tries the data directory. Whatever is unknown or not allowed stops the start with one
 //! line that names its source; the value of a secret is in none of them.
 
+mod data_dir;
 mod event_types;
 mod layers;
 mod value;
@@ -51,13 +52,16 @@ const DATA_DIR: Key = key("data_dir", Some("./data"));
 const DATABASE_URL: Key = secret("database_url");
 const MASTER_KEY: Key = secret("master_key");
 const BOOTSTRAP_API_KEY: Key = secret("bootstrap_api_key");
+const PUBLIC_URL: Key = key("public_url", None);
+const SECURE_COOKIES: Key = key("secure_cookies", Some("false"));
 const EGRESS_ALLOW: Key = key("egress_allow", None);
 const EGRESS_CA_FILE: Key = key("egress_ca_file", None);
 const EGRESS_ALLOW_HTTP: Key = key("egress_allow_http", Some("false"));
 const RETRY_INTERVAL: Key = key("retry_interval", Some("5m"));
 const MAX_ATTEMPTS: Key = key("max_attempts", Some("3"));
 const TIMEOUT: Key = key("timeout", Some("10s"));
-const LOG: Key = key("log", Some("info"));
+// Its lines at each start say nothing that an operator needs.
+const LOG: Key = key("log", Some("info,refinery_core=warn"));
 const LOG_FORMAT: Key = key("log_format", Some("text"));
 const HEADER_PREFIX: Key = key("header_prefix", Some("bocau"));
 const MAX_IN_FLIGHT_PER_WEBHOOK: Key = key("max_in_flight_per_webhook", Some("10"));
@@ -70,6 +74,8 @@ const KEYS: &[Key] = &[
     DATABASE_URL,
     MASTER_KEY,
     BOOTSTRAP_API_KEY,
+    PUBLIC_URL,
+    SECURE_COOKIES,
     EGRESS_ALLOW,
     EGRESS_CA_FILE,
     EGRESS_ALLOW_HTTP,
@@ -132,6 +138,8 @@ pub struct Setting {
     pub value: String,
     /// Where it comes from.
     pub origin: String,
+    /// What an error about it begins with.
+    place: String,
 }
 
 /// Everything that can be configured, checked.
@@ -145,6 +153,10 @@ pub struct Config {
     pub master_key: Option<MasterKey>,
     /// A platform key to accept besides those in the database.
     pub bootstrap_api_key: Option<SecretString>,
+    /// Where people reach the server, without a slash at the end.
+    pub public_url: Option<String>,
+    /// Whether cookies are given for https alone.
+    pub secure_cookies: bool,
     /// Networks that deliveries may reach besides public ones.
     pub egress_allow: Vec<IpNet>,
     /// Certificates to trust besides the system's.
@@ -179,6 +191,8 @@ impl Config {
             (reader.required(LISTEN, value::listen)?, reader.required(DATA_DIR, value::path)?);
         let master_key = reader.optional(MASTER_KEY, value::master_key)?;
         let bootstrap_api_key = reader.optional(BOOTSTRAP_API_KEY, value::api_key)?;
+        let public_url = reader.optional(PUBLIC_URL, value::public_url)?;
+        let secure_cookies = reader.required(SECURE_COOKIES, value::boolean)?;
         let egress_allow = reader.optional(EGRESS_ALLOW, value::networks)?.unwrap_or_default();
         let egress_roots = reader.optional(EGRESS_CA_FILE, value::certificates)?.unwrap_or_default();
         let egress_allow_http = reader.required(EGRESS_ALLOW_HTTP, value::boolean)?;
@@ -201,6 +215,8 @@ impl Config {
             data_dir,
             master_key,
             bootstrap_api_key,
+            public_url,
+            secure_cookies,
             egress_allow,
             egress_roots,
             egress_allow_http,
@@ -239,7 +255,9 @@ impl Reader<'_> {
             Some((_, origin)) if key.is_secret => ("(set, not shown)".to_owned(), origin.clone()),
             Some((text, origin)) => (text.clone(), origin.clone()),
         };
-        self.settings.push(Setting { key: key.name.to_owned(), value: shown, origin: origin.name(key.name) });
+        let place = origin.place(key.name);
+        let name = key.name.to_owned();
+        self.settings.push(Setting { key: name, value: shown, origin: origin.name(key.name), place });
         let Some((text, origin)) = found else { return Ok(None) };
         read(&text).map(Some).map_err(|problem| {
             let value = if key.is_secret { "the value (not shown)".to_owned() } else { quoted(&text) };

@@ -39,7 +39,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(config.data_dir, Path::new("./data"));
     assert_eq!(config.policy, DeliveryPolicy::default());
     assert_eq!((config.lanes.per_webhook, config.lanes.total), (10, 512));
-    assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
+    assert_eq!((config.log.as_str(), config.log_format), ("info,refinery_core=warn", LogFormat::Text));
     assert_eq!(config.header_prefix, "bocau");
     assert!(!config.egress_allow_http && config.egress_allow.is_empty() && config.egress_roots.is_empty());
     assert!(config.master_key.is_none() && config.bootstrap_api_key.is_none());
@@ -67,6 +67,17 @@ fn the_environment_stands_over_the_file_and_a_flag_over_both() {
 }
 
 #[test]
+fn the_public_url_loses_its_slash_and_cookies_are_for_https_where_one_says_so() {
+    let config = environment(&[]).expect("can be used");
+    assert_eq!((config.public_url, config.secure_cookies), (None, false));
+    let config =
+        environment(&[("BOCAU_PUBLIC_URL", "https://Bocau.example.vn/"), ("BOCAU_SECURE_COOKIES", "true")]);
+    let config = config.expect("can be used");
+    assert_eq!(config.public_url.as_deref(), Some("https://bocau.example.vn"));
+    assert!(config.secure_cookies);
+}
+
+#[test]
 fn networks_are_a_list_or_a_text_with_commas() {
     let texts = |config: Config| config.egress_allow.iter().map(ToString::to_string).collect::<Vec<_>>();
     let list = given("egress_allow = [\"10.0.0.0/8\", \"fd00::/8\"]", &[]).load().expect("can be used");
@@ -81,27 +92,44 @@ fn what_is_not_allowed_is_named_with_its_source_and_what_is_allowed() {
         (
             "BOCAU_RETRY_INTERVAL",
             "5x",
-            r#"BOCAU_RETRY_INTERVAL: "5x" is not a duration such as 500ms, 2s, 5m or 1h, from 1s to 24h"#,
+            r#"BOCAU_RETRY_INTERVAL: "5x" is not a duration such as 2s, 5m or 1h (1s to 24h)"#,
         ),
-        ("BOCAU_RETRY_INTERVAL", "500ms", "from 1s to 24h"),
-        ("BOCAU_RETRY_INTERVAL", "25h", "from 1s to 24h"),
-        ("BOCAU_RETRY_INTERVAL", "1m30s", "from 1s to 24h"),
-        ("BOCAU_RETRY_INTERVAL", " 5m", "from 1s to 24h"),
-        ("BOCAU_RETRY_INTERVAL", "99999999999999999999h", "from 1s to 24h"),
-        ("BOCAU_TIMEOUT", "26s", "from 1s to 25s"),
-        ("BOCAU_MAX_ATTEMPTS", "0", "a number from 1 to 20"),
-        ("BOCAU_MAX_ATTEMPTS", "21", "a number from 1 to 20"),
-        ("BOCAU_MAX_ATTEMPTS", "three", r#"BOCAU_MAX_ATTEMPTS: "three" is not a number"#),
-        ("BOCAU_MAX_IN_FLIGHT", "0", "a number from 1 to 10000"),
+        ("BOCAU_RETRY_INTERVAL", "500ms", r#"BOCAU_RETRY_INTERVAL: "500ms" is outside 1s to 24h"#),
+        ("BOCAU_RETRY_INTERVAL", "0s", "is outside 1s to 24h"),
+        ("BOCAU_RETRY_INTERVAL", "25h", "is outside 1s to 24h"),
+        ("BOCAU_RETRY_INTERVAL", "99999999999999999999h", "is outside 1s to 24h"),
+        ("BOCAU_RETRY_INTERVAL", "1m30s", "is not a duration"),
+        ("BOCAU_RETRY_INTERVAL", " 5m", "is not a duration"),
+        ("BOCAU_RETRY_INTERVAL", "-5m", "is not a duration"),
+        ("BOCAU_RETRY_INTERVAL", "ms", "is not a duration"),
+        ("BOCAU_TIMEOUT", "26s", "is outside 1s to 25s"),
+        ("BOCAU_MAX_ATTEMPTS", "0", r#"BOCAU_MAX_ATTEMPTS: "0" is outside 1 to 20"#),
+        ("BOCAU_MAX_ATTEMPTS", "21", "is outside 1 to 20"),
+        ("BOCAU_MAX_ATTEMPTS", "-1", "is outside 1 to 20"),
+        ("BOCAU_MAX_ATTEMPTS", "99999999999999999999", "is outside 1 to 20"),
+        ("BOCAU_MAX_ATTEMPTS", "three", r#"BOCAU_MAX_ATTEMPTS: "three" is not a whole number (1 to 20)"#),
+        ("BOCAU_MAX_ATTEMPTS", "2.5", "is not a whole number"),
+        ("BOCAU_MAX_IN_FLIGHT", "0", "is outside 1 to 10000"),
         (
             "BOCAU_EGRESS_ALLOW",
             "10.0.0.0/33",
             r#"BOCAU_EGRESS_ALLOW: "10.0.0.0/33" is not a list of networks"#,
         ),
         ("BOCAU_EGRESS_ALLOW", "localhost", "is not a list of networks"),
+        (
+            "BOCAU_PUBLIC_URL",
+            "bocau.example.vn",
+            r#"BOCAU_PUBLIC_URL: "bocau.example.vn" is not an http or https URL without a path"#,
+        ),
+        ("BOCAU_PUBLIC_URL", "https://bocau.example.vn/path", "without a path"),
+        ("BOCAU_PUBLIC_URL", "https://a@bocau.example.vn", "is not an http or https URL"),
+        ("BOCAU_PUBLIC_URL", "https://bocau.example.vn/#a", "is not an http or https URL"),
+        ("BOCAU_PUBLIC_URL", "ftp://bocau.example.vn", "is not an http or https URL"),
+        ("BOCAU_SECURE_COOKIES", "1", "is neither true nor false"),
         ("BOCAU_EGRESS_ALLOW_HTTP", "yes", "is neither true nor false"),
         ("BOCAU_EGRESS_CA_FILE", "/nowhere/ca.pem", "/nowhere/ca.pem cannot be read"),
         ("BOCAU_LISTEN", "8080", "is not an IP address with a port"),
+        ("BOCAU_LISTEN", "127.0.0.1:80800", "has a port outside 0 to 65535"),
         ("BOCAU_LISTEN", "two\nlines", r#"BOCAU_LISTEN: "two\nlines" is not"#),
         ("BOCAU_DATA_DIR", "", "is no path"),
         ("BOCAU_LOG", "bocau=loud", "is not a log filter"),
@@ -122,7 +150,7 @@ fn an_unknown_key_or_broken_file_is_named_with_the_file() {
     for (toml, expected) in [
         ("listne = \"x\"", "bocau.toml: unknown key \"listne\"; known are listen, "),
         ("[server]\nlisten = \"x\"", "bocau.toml: unknown key \"server\""),
-        ("max_attempts = \"many\"", "bocau.toml: max_attempts: \"many\" is not a number"),
+        ("max_attempts = \"many\"", "bocau.toml: max_attempts: \"many\" is not a whole number"),
         ("max_attempts = { a = 1 }", "bocau.toml: max_attempts: a single value is expected"),
         ("listen = 8080", "bocau.toml: listen: \"8080\" is not an IP address"),
         ("listen =", "bocau.toml: TOML parse error at line 1"),
@@ -232,4 +260,38 @@ fn an_event_type_that_cannot_be_added_is_named_with_its_place() {
     }
     let error = given("event_types = \"x\"", &[]).load().expect_err("no table");
     assert!(error.contains("is written as [[event_types]]"), "{error}");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_used_is_named_with_its_source() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    fs::write(path("file"), "").expect("written");
+    for (value, problem) in [
+        (path("file"), "is not a directory"),
+        (path("file/data"), "cannot be used: Not a directory"),
+        ("/proc/x".to_owned(), "cannot be made: "),
+        ("/proc".to_owned(), "cannot be written to: "),
+    ] {
+        let config = environment(&[("BOCAU_DATA_DIR", &value)]).expect("it is a path");
+        let error = config.check_data_dir().expect_err(&value).to_string();
+        let expected = format!("BOCAU_DATA_DIR: the data directory {value:?} {problem}");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+    let given = given("data_dir = \"/proc/x\"", &[]);
+    let error =
+        given.load().expect("it is a path").check_data_dir().expect_err("it cannot be made").to_string();
+    assert!(error.contains("bocau.toml: data_dir: the data directory \"/proc/x\""), "{error}");
+}
+
+#[test]
+fn trying_the_data_directory_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let entries = || fs::read_dir(dir.path()).expect("it is there").count();
+    for name in ["", "data", "a/b/c"] {
+        let path = dir.path().join(name).display().to_string();
+        let config = environment(&[("BOCAU_DATA_DIR", &path)]).expect("it is a path");
+        config.check_data_dir().expect("it can be used");
+        assert_eq!(entries(), 0, "{name}");
+    }
 }

@@ -1,7 +1,9 @@
 //! How one setting is read from its text, and what is allowed in it.
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use bocau_domain::api_key;
@@ -20,13 +22,14 @@ use super::{LogFormat, unreadable};
 pub(super) type Read<T> = Result<T, String>;
 
 /// How durations are written.
-pub(crate) const DURATIONS: &str = "a duration such as 500ms, 2s, 5m or 1h";
+pub(crate) const DURATIONS: &str = "a duration such as 2s, 5m or 1h";
 /// Characters of a header prefix at most.
 const HEADER_PREFIX_LENGTH_MAX: usize = 32;
 /// Prefixes that mean something else: Standard Webhooks' own, and proxies'.
 const HEADER_PREFIXES_TAKEN: &[&str] = &["webhook", "proxy"];
 
-/// A duration in one unit: milliseconds, seconds, minutes or hours.
+/// A duration in one unit: milliseconds, seconds, minutes or hours. One that is too long to count is the longest
+/// there is, so that it is refused for its length and not for its form.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
     let millis = match unit {
@@ -36,13 +39,15 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
         "h" => 3_600_000,
         _ => return None,
     };
-    digits.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
+    if digits.is_empty() {
+        return None;
+    }
+    Some(Duration::from_millis(digits.parse().unwrap_or(u64::MAX).saturating_mul(millis)))
 }
 
 fn duration_within(text: &str, max: Duration, range: &str) -> Read<Duration> {
-    duration(text)
-        .filter(|span| (Duration::from_secs(1)..=max).contains(span))
-        .ok_or_else(|| format!("is not {DURATIONS}, from {range}"))
+    let span = duration(text).ok_or_else(|| format!("is not {DURATIONS} ({range})"))?;
+    if (Duration::from_secs(1)..=max).contains(&span) { Ok(span) } else { Err(format!("is outside {range}")) }
 }
 
 pub(super) fn retry_interval(text: &str) -> Read<Duration> {
@@ -54,13 +59,22 @@ pub(super) fn timeout(text: &str) -> Read<Duration> {
 }
 
 pub(super) fn max_attempts(text: &str) -> Read<u32> {
-    let allowed = |count: &u32| (1..=ATTEMPTS_MAX).contains(count);
-    text.parse().ok().filter(allowed).ok_or_else(|| format!("is not a number from 1 to {ATTEMPTS_MAX}"))
+    number_within(text, ATTEMPTS_MAX)
 }
 
 pub(super) fn count(text: &str, max: usize) -> Read<usize> {
-    let allowed = |count: &usize| (1..=max).contains(count);
-    text.parse().ok().filter(allowed).ok_or_else(|| format!("is not a number from 1 to {max}"))
+    number_within(text, max)
+}
+
+/// A whole number from 1 to `max`.
+fn number_within<N: Copy + FromStr + PartialOrd + Display + From<u8>>(text: &str, max: N) -> Read<N> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("is not a whole number (1 to {max})"));
+    }
+    // A number that does not fit is outside as well.
+    let is_allowed = |count: &N| *count >= N::from(1) && *count <= max;
+    text.parse().ok().filter(is_allowed).ok_or_else(|| format!("is outside 1 to {max}"))
 }
 
 pub(super) fn boolean(text: &str) -> Read<bool> {
@@ -68,8 +82,31 @@ pub(super) fn boolean(text: &str) -> Read<bool> {
 }
 
 pub(super) fn listen(text: &str) -> Read<SocketAddr> {
-    text.parse()
-        .map_err(|_| "is not an IP address with a port, such as 127.0.0.1:8080 or [::]:8080".to_owned())
+    text.parse().map_err(|_| {
+        let port = text.rsplit_once(':').map_or("", |(_, port)| port);
+        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && port.parse::<u16>().is_err() {
+            "has a port outside 0 to 65535".to_owned()
+        } else {
+            "is not an IP address with a port, such as 127.0.0.1:8080 or [::]:8080".to_owned()
+        }
+    })
+}
+
+/// Scheme, host and port, without a slash at the end.
+pub(super) fn public_url(text: &str) -> Read<String> {
+    let url: Option<http::Uri> = text.parse().ok();
+    let is_fit = |url: &http::Uri| {
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && url.path() == "/"
+            && url.query().is_none()
+            && !text.contains('#')
+    };
+    if url.as_ref().is_some_and(is_fit) {
+        return Ok(text.trim_end_matches('/').to_ascii_lowercase());
+    }
+    Err("is not an http or https URL without a path, such as https://bocau.example.vn".to_owned())
 }
 
 pub(super) fn path(text: &str) -> Read<PathBuf> {

@@ -10,11 +10,12 @@ pub mod receiver;
 pub mod report;
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use bocau_domain::{
-    ApiKey, CustomHeader, Delivery, EventId, EventPattern, EventType, Owner, PolicyOverrides, Scopes,
+    Actor, ApiKey, CustomHeader, Delivery, EventId, EventPattern, EventType, Owner, PolicyOverrides, Scopes,
     SigningSecret, SigningSecrets, StoreId, StoreInfo, Webhook, WebhookChange, WebhookUrl,
 };
 use bocau_engine::{Engine, EngineClock, IncomingEvent};
@@ -58,7 +59,10 @@ impl Demo {
         let is_first = store.list_stores(None, 1).await.map_err(plain)?.is_empty();
         if !is_first && let Some(webhook) = demo_webhook(store).await? {
             let change = WebhookChange { url: Some(receiver_url(&receiver)?), ..WebhookChange::default() };
-            store.change_webhook(&webhook.store, webhook.id, change, clock.now()).await.map_err(plain)?;
+            store
+                .change_webhook(&webhook.store, webhook.id, change, &Actor::System, clock.now())
+                .await
+                .map_err(plain)?;
             receiver.expect_signatures_of(webhook.secrets);
         }
         Ok(Self { receiver, is_first })
@@ -75,7 +79,7 @@ impl Demo {
     }
 
     /// Shows the way of three events, or what is there from an earlier start; then keeps the receiver.
-    pub async fn run(self, engine: &Engine, master_key: &MasterKey, url: &str) {
+    pub async fn run(self, engine: &Arc<Engine>, master_key: &MasterKey, url: &str) {
         let shown = if self.is_first { self.show_first(engine).await } else { self.show_again(engine).await };
         let steps = match shown {
             Ok(text) => next_steps(engine, master_key, url).await.map(|steps| format!("{text}\n{steps}")),
@@ -95,16 +99,15 @@ impl Demo {
         std::future::pending::<()>().await;
     }
 
-    async fn show_first(&self, engine: &Engine) -> anyhow::Result<String> {
+    async fn show_first(&self, engine: &Arc<Engine>) -> anyhow::Result<String> {
         let (store, now) = (demo_store_id(), engine.clock().now());
         let info = StoreInfo { id: store.clone(), name: STORE_NAME.to_owned(), created_at: now };
-        let made = engine.store().create_store(info).await.map_err(plain)?;
+        let made = engine.store().create_store(info, &Actor::System).await.map_err(plain)?;
         made.map_err(|_| anyhow!("the store {STORE_ID} is there already"))?;
         let webhook = self.webhook(engine)?;
         let (id, secrets) = (webhook.id, webhook.secrets.clone());
-        let made = engine.store().create_webhook(webhook).await.map_err(plain)?;
+        let made = engine.create_webhook(webhook, Actor::System).await.map_err(plain)?;
         made.map_err(|_| anyhow!("the webhook was refused"))?;
-        engine.config_changed(&store, None);
         self.receiver.expect_signatures_of(secrets);
 
         let events = publish_samples(engine, &store).await?;
@@ -243,9 +246,10 @@ async fn next_steps(engine: &Engine, master_key: &MasterKey, url: &str) -> anyho
         scopes: Scopes::ALL,
         created_at: now,
         expires_at: Some(now + KEY_LIFETIME),
+        last_used_at: None,
     };
     let hash = master_key.hash_api_key(token.expose_secret());
-    let made = engine.store().create_api_key(key, hash).await.map_err(plain)?;
+    let made = engine.store().create_api_key(key, hash, &Actor::System).await.map_err(plain)?;
     made.map_err(|_| anyhow!("the demo's key was refused"))?;
     Ok(report::next_steps(url, STORE_ID, token.expose_secret()))
 }

@@ -32,7 +32,12 @@ async fn an_unknown_variable_is_named() {
 #[tokio::test]
 async fn a_bad_value_is_named_with_what_is_allowed() {
     let home = Home::bare().with("BOCAU_RETRY_INTERVAL", "5 minutes");
-    one_line(&home.run(&["serve"]).await, &["BOCAU_RETRY_INTERVAL: \"5 minutes\"", "500ms, 2s, 5m or 1h"]);
+    one_line(
+        &home.run(&["serve"]).await,
+        &["BOCAU_RETRY_INTERVAL: \"5 minutes\"", "a duration such as 2s, 5m or 1h"],
+    );
+    let home = Home::bare().with("BOCAU_RETRY_INTERVAL", "500ms");
+    one_line(&home.run(&["serve"]).await, &["BOCAU_RETRY_INTERVAL: \"500ms\" is outside 1s to 24h"]);
     let home = Home::bare().with("BOCAU_EGRESS_ALLOW", "127.0.0.0/8,lan");
     one_line(&home.run(&["serve"]).await, &["BOCAU_EGRESS_ALLOW: \"127.0.0.0/8,lan\"", "10.0.0.0/8"]);
     one_line(&Home::bare().run(&["serve", "--listen", "here"]).await, &["--listen: \"here\""]);
@@ -71,12 +76,44 @@ async fn check_config_shows_every_value_with_its_source_and_masks_secrets() {
         ("listen", "= 127.0.0.1:0 ", "# BOCAU_LISTEN"),
         ("log", "= debug ", "# --log"),
         ("bootstrap_api_key", "= (set, not shown)", "# BOCAU_BOOTSTRAP_API_KEY"),
-        ("master_key", "= (none)", "# default"),
+        ("master_key", "= (the file ./data/master.key, made at the first start)", "# default"),
     ] {
         assert!(line(key).contains(value) && line(key).ends_with(source), "{}", line(key));
     }
     assert!(!ended.stdout.contains(crate::server::KEY));
     assert!(!home.path("data").exists(), "looking makes nothing");
+}
+
+#[tokio::test]
+async fn a_data_directory_that_cannot_be_used_is_named_with_its_setting() {
+    let home = Home::bare().with("BOCAU_DATA_DIR", "/proc/x");
+    for command in [&["serve"][..], &["migrate"], &["key", "create", "--name", "x"], &["restore", "x.db"]] {
+        one_line(
+            &home.run(command).await,
+            &["BOCAU_DATA_DIR: the data directory \"/proc/x\" cannot be made"],
+        );
+    }
+    let ended = home.run(&["check-config"]).await;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stdout.contains("data_dir") && ended.stderr.contains("cannot be made"), "{ended:?}");
+    assert!(!ended.stderr.contains("can be used"), "{ended:?}");
+    let home = Home::bare();
+    std::fs::write(home.path("file"), "").expect("written");
+    let ended = home.run(&["serve", "--data-dir", "file"]).await;
+    one_line(&ended, &["--data-dir: the data directory \"file\" is not a directory"]);
+}
+
+#[tokio::test]
+async fn check_config_finds_the_master_key_or_misses_it() {
+    let home = Home::new();
+    assert_eq!(home.run(&["migrate"]).await.code, Some(0));
+    let ended = home.run(&["check-config"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("= (the file ./data/master.key) "), "{ended:?}");
+    std::fs::remove_file(home.path("data/master.key")).expect("removed");
+    let ended = home.run(&["check-config"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("its master key ./data/master.key is not"), "{ended:?}");
 }
 
 #[tokio::test]

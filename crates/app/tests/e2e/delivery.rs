@@ -4,7 +4,7 @@ use bocau_domain::Catalogue;
 use bocau_testkit::{Receiver, Reply, Request};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::api::STORE;
+use crate::api::{STORE, look_until};
 use crate::server::Home;
 
 fn headers(request: &Request) -> HeaderMap {
@@ -64,5 +64,26 @@ async fn a_failed_attempt_is_retried_after_the_interval_and_metrics_count_it() {
     ] {
         assert!(metrics.contains(expected), "{expected} in\n{metrics}");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_not_let_out_is_counted_by_reason() {
+    let receiver = Receiver::start().await;
+    let home = Home::new();
+    let server = home.serve().await;
+    server.api().set_up(&receiver.https_url("/hook")).await;
+    server.stop().await;
+    // What was allowed when the webhook was made no longer is.
+    let server = home.with("BOCAU_EGRESS_ALLOW", "").serve().await;
+    let api = server.api();
+    api.publish("1").await;
+    let line = look_until(async || {
+        let metrics = api.get("/metrics").await.text;
+        metrics.lines().find(|line| line.starts_with("bocau_egress_blocked_total{")).map(str::to_owned)
+    })
+    .await;
+    assert_eq!(line, "bocau_egress_blocked_total{reason=\"loopback_address\"} 1");
+    assert_eq!(receiver.count(), 0);
     server.stop().await;
 }

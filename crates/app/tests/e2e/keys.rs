@@ -1,9 +1,9 @@
-//! `bocau key create`, before the first start and beside a server.
+//! `bocau key`, before the first start and beside a server.
 
 use bocau_domain::api_key::is_well_formed;
 use serde_json::json;
 
-use crate::api::{Api, STORE};
+use crate::api::{Api, STORE, look_until};
 use crate::server::Home;
 
 #[tokio::test]
@@ -41,6 +41,44 @@ async fn a_key_made_beside_a_server_is_good_at_once_for_its_store_and_scopes_onl
     own.get("/api/v1/stores/other/deliveries").await.expect(404);
     let event = json!({"type": "order.created", "object_id": "1", "payload": {}});
     own.post(&format!("/api/v1/stores/{STORE}/events"), &event).await.expect(403);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn keys_are_listed_and_a_revoked_one_is_refused_by_the_server_that_runs() {
+    let home = Home::new();
+    let server = home.serve().await;
+    server.api().post("/api/v1/stores", &json!({"id": STORE, "name": "A"})).await.expect(201);
+    let mut tokens = Vec::new();
+    for more in [&["--name", "ops"][..], &["--name", "till", "--store", STORE]] {
+        let made = home.run(&[&["key", "create"], more].concat()).await;
+        assert_eq!(made.code, Some(0), "{made:?}");
+        tokens.push(made.stdout.trim().to_owned());
+    }
+    let path = format!("/api/v1/stores/{STORE}/deliveries");
+    let till = Api::new(server.url(), &tokens[1]);
+    till.get(&path).await.expect(200);
+    let all = home.run(&["key", "list"]).await;
+    assert_eq!((all.code, all.stdout.lines().count()), (Some(0), 3), "{all:?}");
+    assert!(tokens.iter().all(|token| !all.stdout.contains(token)), "{all:?}");
+    let own = home.run(&["key", "list", "--store", STORE]).await;
+    let line = own.stdout.lines().nth(1).expect("one key");
+    assert!(
+        own.stdout.lines().count() == 2 && line.contains("store 552") && line.contains("till"),
+        "{own:?}"
+    );
+
+    let id = line.split_whitespace().next().expect("an id");
+    let revoked = home.run(&["key", "revoke", id]).await;
+    assert_eq!(revoked.code, Some(0), "{revoked:?}");
+    assert!(revoked.stderr.contains("“till” is revoked"), "{revoked:?}");
+    look_until(async || (till.get(&path).await.status == 401).then_some(())).await;
+    Api::new(server.url(), &tokens[0]).get(&path).await.expect(200);
+    let again = home.run(&["key", "revoke", id]).await;
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.stderr.contains("there is no API key key_"), "{again:?}");
+    let none = home.run(&["key", "list", "--store", "nobody"]).await;
+    assert!(none.code == Some(1) && none.stderr.contains("there is no store nobody"), "{none:?}");
     server.stop().await;
 }
 

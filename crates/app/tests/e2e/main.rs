@@ -10,6 +10,8 @@ mod delivery;
 mod demo;
 mod keys;
 mod publishing;
+mod restore;
 mod secrets;
 mod server;
 mod stopping;
+mod users;

@@ -76,9 +76,12 @@ async fn what_the_server_refuses_is_named_by_its_place_in_the_input() {
         format!("{}{}{}", event("order.created").repeat(506), event("order.lost"), event("order.created"));
     let ended = publish(&home, &server, &[], &input).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    for expected in
-        ["the server refused (", "value 507 (line 507): /type", "Before that: 500 events published"]
-    {
+    for expected in [
+        "the server refused (",
+        "value 507 (line 507): /type",
+        "Before that: 500 events published",
+        "tail -n +501",
+    ] {
         assert!(ended.stderr.contains(expected), "{expected} in {ended:?}");
     }
     assert_eq!(server.api().deliveries().await.len(), 500);
@@ -110,7 +113,99 @@ async fn a_wrong_key_and_a_server_that_is_not_there_are_said_plainly() {
     let args = ["publish", "--url", &url, "--store", STORE, "--api-key", "bck_any"];
     let ended = home.run_with_input(&args, "{}").await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("no answer from 127.0.0.1:"), "{ended:?}");
+    assert!(ended.stderr.contains("no connection to 127.0.0.1:"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("Nothing was published") && !ended.stderr.contains("may have"),
+        "{ended:?}"
+    );
+}
+
+fn orders(count: usize) -> Vec<String> {
+    let event =
+        |id| format!("{{\"type\":\"order.created\",\"object_id\":\"{id}\",\"payload\":{{\"id\":{id}}}}}\n");
+    (0..count).map(event).collect()
+}
+
+#[tokio::test]
+async fn a_broken_value_leaves_its_batch_unsent_and_the_repaired_file_goes_on_with_the_same_key() {
+    let receiver = Receiver::start().await;
+    let home = Home::new();
+    let server = home.serve().await;
+    server.api().set_up(&receiver.https_url("/hook")).await;
+    let good = orders(700);
+    let mut bad = good.clone();
+    bad[599] = "{\"type\":\n".to_owned();
+    std::fs::write(home.path("in.ndjson"), bad.concat()).expect("written");
+    let args = ["--idempotency-key", "import-1", "in.ndjson"];
+    let broken = publish(&home, &server, &args, "").await;
+    assert_eq!(broken.code, Some(1), "{broken:?}");
+    for expected in [
+        "value 600 (line 600) is no JSON",
+        "Before that: 500 events published",
+        "From value 501 (line 501) on nothing was published",
+        "Repair it and run the same command again: with --idempotency-key nothing is published twice",
+    ] {
+        assert!(broken.stderr.contains(expected), "{expected} in {broken:?}");
+    }
+    assert_eq!(server.api().deliveries().await.len(), 500);
+
+    std::fs::write(home.path("in.ndjson"), good.concat()).expect("written");
+    let repaired = publish(&home, &server, &args, "").await;
+    assert_eq!(repaired.code, Some(0), "{repaired:?}");
+    assert!(repaired.stderr.contains("700 events published"), "{repaired:?}");
+    assert!(repaired.stderr.contains("of which 500 had been published before"), "{repaired:?}");
+    assert_eq!(server.api().deliveries().await.len(), 700);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_key_the_tail_of_the_repaired_file_is_all_that_is_missing() {
+    let receiver = Receiver::start().await;
+    let home = Home::new();
+    let server = home.serve().await;
+    server.api().set_up(&receiver.https_url("/hook")).await;
+    let mut lines = orders(700);
+    let good = std::mem::replace(&mut lines[599], "oops\n".to_owned());
+    std::fs::write(home.path("in.ndjson"), lines.concat()).expect("written");
+    let broken = publish(&home, &server, &["in.ndjson"], "").await;
+    assert!(broken.stderr.contains("would publish the first 500 twice"), "{broken:?}");
+    assert!(broken.stderr.contains("`tail -n +501 in.ndjson`"), "{broken:?}");
+    lines[599] = good;
+    let rest = publish(&home, &server, &[], &lines[500..].concat()).await;
+    assert_eq!(rest.stderr, "200 events published, 200 deliveries to be made\n", "{rest:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_had_another_input_is_explained_with_what_is_safe() {
+    let receiver = Receiver::start().await;
+    let home = Home::new();
+    let server = home.serve().await;
+    server.api().set_up(&receiver.https_url("/hook")).await;
+    let mut lines = orders(700);
+    let args = ["--idempotency-key", "import-1"];
+    assert_eq!(publish(&home, &server, &args, &lines.concat()).await.code, Some(0));
+    lines[650] = orders(1).concat();
+    let changed = publish(&home, &server, &args, &lines.concat()).await;
+    assert_eq!(changed.code, Some(1), "{changed:?}");
+    for expected in [
+        "value 501 (line 501) to value 700 (line 700) differ",
+        "of which 500 had been published before",
+        "Do not run the whole input with another key",
+        "put only what is new in a file of its own",
+    ] {
+        assert!(changed.stderr.contains(expected), "{expected} in {changed:?}");
+    }
+    assert!(!changed.stderr.contains("Use a new key"), "{changed:?}");
+    assert_eq!(server.api().deliveries().await.len(), 700);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_directory_is_no_input() {
+    let ended = Home::bare().run(&["publish", "--store", STORE, "--api-key", "bck_any", "/tmp"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("/tmp is a directory; give a file, or -"), "{ended:?}");
 }
 
 /// A server that says 503 to the first `refusals` requests, `wait` seconds each; answers its URL and the count

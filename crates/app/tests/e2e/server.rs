@@ -173,6 +173,11 @@ impl Server {
         said.lines().find(|line| line.contains(text)).expect("it was found").to_owned()
     }
 
+    /// What it has written to standard output.
+    pub(crate) fn said(&self) -> String {
+        self.stdout.borrow().clone()
+    }
+
     pub(crate) fn log(&self) -> String {
         self.stderr.borrow().clone()
     }

@@ -17,12 +17,17 @@ async fn an_attempt_in_flight_ends_while_readyz_says_503_and_publishing_is_refus
     let server = home.serve().await;
     let api = server.api();
     api.set_up(&receiver.https_url("/hook")).await;
+    assert!(!server.log().contains("refinery"), "the schema makes no noise:\n{}", server.log());
     assert_eq!(api.get("/readyz").await.status, 200);
     let event = api.publish("1").await;
     receiver.wait_for(1).await;
 
     server.signal(Signal::TERM);
     look_until(async || (api.get("/readyz").await.status == 503).then_some(())).await;
+    for _ in 0..5 {
+        api.get("/readyz").await.expect(503);
+    }
+    assert!(!server.log().contains("WARN"), "a probe makes no noise:\n{}", server.log());
     assert_eq!(api.get("/livez").await.status, 200);
     let refused = json!({"type": "order.created", "object_id": "2", "payload": {}});
     api.post(&format!("/api/v1/stores/{STORE}/events"), &refused).await.expect(503);

@@ -87,7 +87,10 @@ impl Resolver for SystemResolver {
     async fn lookup(&self, host: &str) -> Result<Vec<IpAddr>, String> {
         // With a dot at the end no search domain is tried: `shop.vn` never becomes `shop.vn.corp.example`.
         let query = if host.contains('.') { format!("{host}.") } else { host.to_owned() };
-        let answer = self.0.lookup_ip(query).await.map_err(|error| error.to_string())?;
+        let answer = self.0.lookup_ip(query).await.map_err(|error| {
+            let is_unknown = error.is_nx_domain() || error.is_no_records_found();
+            if is_unknown { "the name has no address".to_owned() } else { error.to_string() }
+        })?;
         Ok(answer.iter().collect())
     }
 }
@@ -149,11 +152,25 @@ impl Guard {
         for (index, address) in addresses.iter().enumerate() {
             let is_last = index + 1 == addresses.len();
             match connect_to(*address, is_last).await {
+                Ok(stream) if self.leads_home(&stream, *address) => {
+                    let reason = AddressRefusal::OwnAddress;
+                    return Err(ConnectError::Blocked { address: address.to_string(), reason });
+                }
                 Ok(stream) => return Ok(TokioIo::new(stream)),
                 Err(detail) => last = ConnectError::Connect { address: *address, detail },
             }
         }
         Err(last)
+    }
+}
+
+impl Guard {
+    /// Whether a connection ends at this very server, which listens on all addresses of the machine: both
+    /// its ends have the same address then. Nothing has been sent over it.
+    fn leads_home(&self, stream: &TcpStream, address: SocketAddr) -> bool {
+        let is_ours = |own: &SocketAddr| own.ip().is_unspecified() && own.port() == address.port();
+        self.rules.own.iter().any(is_ours)
+            && stream.local_addr().is_ok_and(|local| local.ip() == address.ip())
     }
 }
 

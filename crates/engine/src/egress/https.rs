@@ -1,22 +1,29 @@
 //! The shared https client: keep-alive, HTTP/2 by ALPN, and a limit on every part of an answer.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::future::Future;
+use std::io::ErrorKind;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use parking_lot::Mutex;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
+use tokio::sync::Semaphore;
 
 use crate::egress::guard::{ConnectError, Guard};
-use crate::sender::{Answer, Outgoing, SendError, Transport};
+use crate::sender::{Answer, Outgoing, SeenHead, SendError, Transport};
 
 /// Bytes of an answer's body that are read; what is longer is judged by its status alone.
 pub const BODY_READ_MAX: usize = 64 * 1024;
@@ -27,8 +34,22 @@ const HEADERS_MAX: usize = 100;
 /// How long an idle connection is kept: less than the 5 s after which widespread servers close theirs, so
 /// that a request is seldom written into a closing connection.
 const IDLE_MAX: Duration = Duration::from_secs(4);
+/// How often a busy HTTP/2 connection is asked whether it is alive, and how long it may take to say so: a
+/// dead one would take every attempt to its host down with it.
+const PING_EVERY: Duration = Duration::from_secs(5);
+const PING_PATIENCE: Duration = Duration::from_secs(5);
+/// How long connecting may take, name look-up and handshake included. The client goes on connecting when the
+/// attempt that began it has ended or got another connection, so the attempt's deadline does not bound it.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Connections to one host that are being opened at once; further ones wait their turn. A host that takes
+/// connections and never ends the handshake holds so many sockets and no more.
+const CONNECTING_PER_HOST_MAX: usize = 16;
+/// Hosts after which those are forgotten that nobody connects to any more.
+const HOSTS_REMEMBERED: usize = 1_024;
 /// Idle connections kept to one host.
-const IDLE_PER_HOST_MAX: usize = 32;
+const IDLE_PER_HOST_MAX: usize = 16;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What the transport is set up with.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +60,7 @@ pub struct HttpsOptions {
 
 /// Sends over real connections, through the guard.
 pub struct HttpsTransport {
-    client: Client<HttpsConnector<Guard>, Full<Bytes>>,
+    client: Client<Bounded<HttpsConnector<Guard>>, Full<Bytes>>,
 }
 
 /// The TLS settings cannot be made.
@@ -63,13 +84,16 @@ impl HttpsTransport {
             .enable_all_versions()
             .wrap_connector(guard);
         let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
+            .http2_keep_alive_interval(PING_EVERY)
+            .http2_keep_alive_timeout(PING_PATIENCE)
             .pool_idle_timeout(IDLE_MAX)
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .http1_max_headers(HEADERS_MAX)
             .http1_max_buf_size(HEAD_BYTES_MAX as usize)
             .http2_max_header_list_size(HEAD_BYTES_MAX)
-            .build(connector);
+            .build(Bounded { connector, hosts: Arc::default() });
         Ok(Self { client })
     }
 }
@@ -96,12 +120,64 @@ fn tls_config(options: HttpsOptions) -> Result<ClientConfig, TransportError> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
+/// A connector that gives up after [`CONNECT_MAX`], and opens few connections to one host at once.
+#[derive(Clone)]
+struct Bounded<C> {
+    connector: C,
+    hosts: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
+}
+
+impl<C> Bounded<C> {
+    fn turns_of(&self, uri: &Uri) -> Arc<Semaphore> {
+        let host = uri.authority().map_or("", |authority| authority.as_str());
+        let mut hosts = self.hosts.lock();
+        if let Some(turns) = hosts.get(host).and_then(Weak::upgrade) {
+            return turns;
+        }
+        if hosts.len() >= HOSTS_REMEMBERED {
+            hosts.retain(|_, turns| turns.strong_count() > 0);
+        }
+        let turns = Arc::new(Semaphore::new(CONNECTING_PER_HOST_MAX));
+        hosts.insert(host.to_owned(), Arc::downgrade(&turns));
+        turns
+    }
+}
+
+impl<C> tower::Service<Uri> for Bounded<C>
+where
+    C: tower::Service<Uri, Error = BoxError> + Clone + Send + 'static,
+    C::Future: Send,
+{
+    type Response = C::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.connector.poll_ready(context)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "bounds a real connection; simulated transports have none")]
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let turns = self.turns_of(&uri);
+        let mut connector = self.connector.clone();
+        let connecting = async move {
+            let _turn = turns.acquire().await?;
+            connector.call(uri).await
+        };
+        Box::pin(async move {
+            tokio::time::timeout(CONNECT_MAX, connecting)
+                .await
+                .unwrap_or_else(|_| Err("connecting, or waiting for a turn to, took too long".into()))
+        })
+    }
+}
+
 #[async_trait]
 impl Transport for HttpsTransport {
-    async fn post(&self, outgoing: Outgoing) -> Result<Answer, SendError> {
+    async fn post(&self, outgoing: Outgoing, head: &SeenHead) -> Result<Answer, SendError> {
         let request = build_request(outgoing)?;
         let response = self.client.request(request).await.map_err(|error| classify(&error))?;
-        read_answer(response).await
+        read_answer(response, head).await
     }
 }
 
@@ -110,7 +186,9 @@ fn build_request(outgoing: Outgoing) -> Result<Request<Full<Bytes>>, SendError> 
     let mut headers = HeaderMap::with_capacity(outgoing.headers.len());
     for (name, value) in &outgoing.headers {
         let name = HeaderName::try_from(name.as_str()).map_err(|_| unusable("header name"))?;
-        let value = HeaderValue::try_from(value.as_str()).map_err(|_| unusable("header value"))?;
+        let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| unusable("header value"))?;
+        // Kept out of HPACK's tables and of debug output: the owner's values may be passwords.
+        value.set_sensitive(true);
         headers.append(name, value);
     }
     let mut request = Request::new(Full::new(outgoing.body));
@@ -120,24 +198,28 @@ fn build_request(outgoing: Outgoing) -> Result<Request<Full<Bytes>>, SendError> 
     Ok(request)
 }
 
-async fn read_answer(response: Response<Incoming>) -> Result<Answer, SendError> {
+async fn read_answer(response: Response<Incoming>, head: &SeenHead) -> Result<Answer, SendError> {
     let status = response.status().as_u16();
+    if response.headers().len() > HEADERS_MAX {
+        return Err(SendError::Protocol(format!("the answer has more than {HEADERS_MAX} headers")));
+    }
     // The client's own limit is on its buffer, which may hold somewhat more when the head ends.
     if head_bytes(response.headers()) > HEAD_BYTES_MAX as usize {
         return Err(SendError::Protocol(format!("the answer's head has more than {HEAD_BYTES_MAX} bytes")));
     }
-    let headers = response
+    let headers: Vec<(String, String)> = response
         .headers()
         .iter()
         .map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         })
         .collect();
+    head.saw(status, &headers);
     let mut body = response.into_body();
     let mut read = Vec::new();
     let mut is_whole = true;
     while let Some(frame) = body.frame().await {
-        let broke_off = |error: hyper::Error| SendError::BrokeOff { status, detail: describe(&error) };
+        let broke_off = |error: hyper::Error| SendError::BrokeOff(describe(&error));
         let Ok(data) = frame.map_err(broke_off)?.into_data() else { continue };
         let room = BODY_READ_MAX - read.len();
         read.extend_from_slice(&data[..data.len().min(room)]);
@@ -169,11 +251,11 @@ fn classify(error: &hyper_util::client::legacy::Error) -> SendError {
             };
         }
         if let Some(tls) = tls_error(cause) {
-            return SendError::Tls(tls.to_string());
+            return SendError::Tls(explain_tls(tls));
         }
         source = cause.source();
     }
-    // While connecting, everything that is not the guard's own is the TLS handshake.
+    // While connecting, everything that is not the guard's own is the TLS handshake, or it took too long.
     if error.is_connect() { SendError::Tls(describe(error)) } else { SendError::Protocol(describe(error)) }
 }
 
@@ -188,12 +270,38 @@ fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Erro
         .or_else(|| inner.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>())
 }
 
+/// What a refused certificate or handshake means, and what its owner can do.
+fn explain_tls(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Certificate;
+    let rustls::Error::InvalidCertificate(certificate) = error else { return error.to_string() };
+    match certificate {
+        Certificate::Expired | Certificate::ExpiredContext { .. } => {
+            "the certificate has expired: renew it".into()
+        }
+        Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
+            "the certificate is not valid yet: check its dates and the server's clock".into()
+        }
+        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+            "the certificate is not for this name: use one that names the URL's host".into()
+        }
+        Certificate::UnknownIssuer => "the certificate is not from a trusted authority: use one of a public \
+             authority, and let the server send the whole chain, intermediates included"
+            .into(),
+        Certificate::Revoked => "the certificate was revoked: get a new one".into(),
+        other => format!("the certificate is refused: {other}"),
+    }
+}
+
 /// An error with its causes, without repeating what one takes over from the next.
 fn describe(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let part = cause.to_string();
+        let part = match cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+            // The TLS library's own words for it end in an address of its manual.
+            Some(ErrorKind::UnexpectedEof) => "the connection was closed in the middle".into(),
+            _ => cause.to_string(),
+        };
         if !text.contains(&part) {
             text.push_str(": ");
             text.push_str(&part);

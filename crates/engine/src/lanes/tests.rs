@@ -23,7 +23,7 @@ fn claimed(to: u8, number: u32) -> Claimed {
     id[12..].copy_from_slice(&number.to_be_bytes());
     Claimed {
         claim: ClaimRef {
-            store: "552".parse().expect("a store id"),
+            store: format!("store-{to}").parse().expect("a store id"),
             delivery: DeliveryId::from_bytes(id),
             claim: 1,
         },
@@ -40,6 +40,11 @@ fn claimed(to: u8, number: u32) -> Claimed {
 
 fn number_of(claimed: &Claimed) -> u32 {
     u32::from_be_bytes(claimed.claim.delivery.as_bytes()[12..].try_into().expect("four bytes"))
+}
+
+/// Some delivery of this lane is done.
+fn finish(table: &mut LaneTable, lane: u8, was_failing: bool, result: Option<(bool, Duration)>) {
+    table.finish(&claimed(lane, 0), was_failing, result);
 }
 
 fn table(limits: LaneLimits) -> LaneTable {
@@ -71,7 +76,7 @@ fn make_failing(table: &mut LaneTable, lane: u8) {
     table.push(claimed(lane, u32::MAX));
     let turn = table.next_turn().expect("its turn");
     assert_eq!(turn.claimed.webhook, webhook(lane));
-    table.finish(webhook(lane), turn.was_failing, Some((true, MILLI)));
+    finish(table, lane, turn.was_failing, Some((true, MILLI)));
 }
 
 #[test]
@@ -93,7 +98,7 @@ fn a_lane_gives_its_deliveries_in_the_order_they_came() {
 fn a_webhook_has_at_most_its_limit_in_flight() {
     let mut table = filled(LaneLimits { per_webhook: 3, ..WIDE }, 1, 10);
     assert_eq!(take_all(&mut table).len(), 3);
-    table.finish(webhook(1), false, Some((false, MILLI)));
+    finish(&mut table, 1, false, Some((false, MILLI)));
     assert_eq!(take_all(&mut table).len(), 1, "a place that is given back is taken again");
 }
 
@@ -115,9 +120,58 @@ fn failing_webhooks_share_at_most_half_of_the_places() {
     }
     assert_eq!(take_all(&mut table).len(), 4, "the other half is kept free for healthy ones");
     for number in 0..10 {
-        table.push(claimed(9, number));
+        table.push(claimed(8 + (number % 2) as u8, number));
     }
-    assert_eq!(count_of(&take_all(&mut table), 9), 4);
+    assert_eq!(take_all(&mut table).len(), 4);
+}
+
+#[test]
+fn many_webhooks_that_hang_leave_places_for_everybody_else() {
+    let limits = LaneLimits::default();
+    let mut table = filled(limits, 100, 50);
+    let hanging = take_all(&mut table);
+    assert!(hanging.len() < limits.total - 50, "{}", hanging.len());
+    for number in 0..50 {
+        table.push(claimed(200, number));
+    }
+    assert!(count_of(&take_all(&mut table), 200) >= 1);
+    finish(&mut table, 200, false, Some((false, MILLI)));
+    assert_eq!(count_of(&take_all(&mut table), 200), 1, "and it goes on, one after the other");
+}
+
+#[test]
+fn a_store_always_leaves_places_to_the_others() {
+    let limits = LaneLimits { per_webhook: 10, total: 60, bytes: 1_000_000 };
+    let mut table = table(limits);
+    let of = |store: &str, lane: u8, number: u32| {
+        let mut of = claimed(lane, number);
+        of.claim.store = store.parse().expect("a store id");
+        of
+    };
+    for number in 0..300 {
+        table.push(of("greedy", (number % 100) as u8 + 1, number));
+    }
+    let greedy = take_all(&mut table);
+    assert_eq!(greedy.len(), 45, "three quarters, although it has a hundred webhooks");
+    table.push(of("small", 200, 0));
+    let small = take_all(&mut table);
+    assert_eq!(small.len(), 1);
+
+    let mut in_flight: Vec<Turn> = greedy.into_iter().chain(small).collect();
+    let mut done = 0;
+    while let Some(turn) = in_flight.pop() {
+        table.finish(&turn.claimed, turn.was_failing, Some((false, MILLI)));
+        done += 1;
+        in_flight.extend(take_all(&mut table));
+    }
+    assert_eq!(done, 301, "lanes that had to wait for their store come back");
+    assert!(table.stores.is_empty());
+}
+
+#[test]
+fn a_lone_busy_webhook_has_all_its_places() {
+    let mut table = filled(LaneLimits::default(), 1, 50);
+    assert_eq!(take_all(&mut table).len(), LaneLimits::default().per_webhook);
 }
 
 #[test]
@@ -146,12 +200,12 @@ fn failing_and_healthy_webhooks_take_turns() {
 
 #[test]
 fn a_webhook_that_recovers_counts_as_healthy_from_then_on() {
-    let mut table = table(LaneLimits { total: 8, ..WIDE });
+    let mut table = table(WIDE);
     make_failing(&mut table, 1);
     table.push(claimed(1, 0));
     let turn = table.next_turn().expect("its turn");
     assert!(turn.was_failing);
-    table.finish(webhook(1), turn.was_failing, Some((false, MILLI)));
+    finish(&mut table, 1, turn.was_failing, Some((false, MILLI)));
     for number in 1..=8 {
         table.push(claimed(1, number));
     }
@@ -167,7 +221,7 @@ fn a_webhook_that_recovers_does_not_wait_behind_failing_ones() {
     table.push(claimed(1, 0));
     table.push(claimed(1, 1));
     let turns = take_all(&mut table);
-    table.finish(webhook(1), turns[0].was_failing, Some((true, MILLI)));
+    finish(&mut table, 1, turns[0].was_failing, Some((true, MILLI)));
     // Meanwhile receivers that hang take up the failing ones' half.
     make_failing(&mut table, 2);
     for number in 0..4 {
@@ -176,7 +230,7 @@ fn a_webhook_that_recovers_does_not_wait_behind_failing_ones() {
     assert_eq!(count_of(&take_all(&mut table), 2), 2);
     table.push(claimed(1, 2));
     assert!(table.next_turn().is_none(), "it counts as failing, and their half is taken");
-    table.finish(webhook(1), turns[1].was_failing, Some((false, MILLI)));
+    finish(&mut table, 1, turns[1].was_failing, Some((false, MILLI)));
     assert_eq!(count_of(&take_all(&mut table), 1), 1);
 }
 
@@ -187,7 +241,7 @@ fn a_webhook_that_fails_gives_way_at_once() {
         table.push(claimed(1, number));
     }
     let turn = table.next_turn().expect("its turn");
-    table.finish(webhook(1), turn.was_failing, Some((true, MILLI)));
+    finish(&mut table, 1, turn.was_failing, Some((true, MILLI)));
     let turns = take_all(&mut table);
     assert_eq!(turns.len(), 2, "half of four");
     assert!(turns.iter().all(|turn| turn.was_failing));
@@ -245,20 +299,9 @@ fn a_slow_webhook_takes_fewer_deliveries_in() {
     for _ in 0..50 {
         table.push(claimed(1, 0));
         table.next_turn().expect("its turn");
-        table.finish(webhook(1), false, Some((false, Duration::from_secs(10))));
+        finish(&mut table, 1, false, Some((false, Duration::from_secs(10))));
     }
-    // A healthy lane that runs empty is forgotten, so something must wait.
-    table.push(claimed(1, 0));
-    assert_eq!(table.room(webhook(1)) + 1, 500, "latency is remembered only while the lane is in use");
-
-    let busy = claimed(1, 1);
-    table.push(busy);
-    for _ in 0..50 {
-        table.push(claimed(1, 2));
-        table.next_turn().expect("its turn");
-        table.finish(webhook(1), false, Some((false, Duration::from_secs(10))));
-    }
-    assert_eq!(table.room(webhook(1)), 10 - 2, "never fewer than it may have in flight");
+    assert_eq!(table.room(webhook(1)), 10, "never fewer than it may have in flight, also after it ran empty");
 }
 
 #[test]
@@ -267,7 +310,7 @@ fn a_fast_webhook_takes_more_deliveries_in() {
     table.push(claimed(1, 0));
     table.push(claimed(1, 1));
     table.next_turn().expect("its turn");
-    table.finish(webhook(1), false, Some((false, MILLI)));
+    finish(&mut table, 1, false, Some((false, MILLI)));
     assert_eq!(table.room(webhook(1)), LANE_WAITING_MAX - 1);
 }
 
@@ -298,7 +341,7 @@ fn purging_a_lane_takes_out_what_waits_and_nothing_else() {
     assert_eq!(purged.iter().map(number_of).collect::<Vec<_>>(), [2, 3, 4]);
     assert_eq!(table.counts(), (4, 3));
     assert_eq!(table.bytes_left(), WIDE.bytes - 30);
-    table.finish(webhook(1), false, Some((false, MILLI)));
+    finish(&mut table, 1, false, Some((false, MILLI)));
     assert!(table.next_turn().is_none(), "nothing of the purged lane is left");
 }
 
@@ -327,12 +370,14 @@ fn what_could_not_start_in_time_is_taken_out_and_the_rest_keeps_its_order() {
 fn lanes_that_are_over_leave_nothing_behind() {
     let mut table = filled(WIDE, 3, 3);
     for turn in take_all(&mut table) {
-        table.finish(turn.claimed.webhook, turn.was_failing, Some((false, MILLI)));
+        table.finish(&turn.claimed, turn.was_failing, Some((false, MILLI)));
     }
     assert!(table.reserve(webhook(4), 1));
     table.cancel(webhook(4), 1);
     assert!(take_all(&mut table).is_empty());
-    assert!(table.lanes.is_empty(), "{:?}", table.lanes);
+    let idle = |lane: &Lane| lane.is_idle() && lane.latency.is_some();
+    assert!(table.lanes.values().all(idle), "only their latency is remembered: {:?}", table.lanes);
+    assert_eq!(table.lanes.len(), 3);
 }
 
 #[test]
@@ -426,7 +471,7 @@ fn run(table: &mut LaneTable, model: &mut Model, step: &Step) {
         Step::Finish(which, end) => {
             if let Some(index) = pick(which, model.in_flight.len()) {
                 let (lane, was_failing) = model.in_flight.swap_remove(index);
-                table.finish(webhook(lane), was_failing, end.map(|failed| (failed, MILLI)));
+                finish(table, lane, was_failing, end.map(|failed| (failed, MILLI)));
             }
         }
         Step::Purge(lane) => {
@@ -476,10 +521,10 @@ proptest! {
                 model.in_flight.push((lane, turn.was_failing));
             }
             let (lane, was_failing) = model.in_flight.pop().expect("nothing waits for ever");
-            table.finish(webhook(lane), was_failing, Some((false, MILLI)));
+            finish(&mut table, lane, was_failing, Some((false, MILLI)));
         }
         assert_eq!((table.counts(), table.bytes_left()), ((0, 0), limits.bytes));
         prop_assert!(table.next_turn().is_none());
-        prop_assert!(table.lanes.values().all(|lane| lane.failing && lane.is_idle()), "{:?}", table.lanes);
+        prop_assert!(table.lanes.values().all(Lane::is_idle), "{:?}", table.lanes);
     }
 }

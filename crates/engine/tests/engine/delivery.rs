@@ -180,7 +180,7 @@ async fn gone_disables_the_webhook_and_skips_what_waits() {
     assert_eq!((waiting.state.reason, waiting.state.attempts), (Some(Reason::WebhookGone), 1));
 
     let next = harness.send("3").await;
-    assert_eq!(harness.delivery(next).await.state.reason, Some(Reason::NoWebhook));
+    assert_eq!(harness.delivery(next).await.state.reason, Some(Reason::WebhookGone), "kept for it");
     harness.enable(webhook, true).await;
     let next = harness.send("4").await;
     harness.settled_as(next, Status::Succeeded).await;

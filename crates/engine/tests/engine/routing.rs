@@ -47,7 +47,7 @@ async fn an_event_that_nobody_takes_is_one_skipped_row() {
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].state.status, rows[0].state.reason), (Status::Skipped, Some(Reason::NoWebhook)));
     assert_eq!(rows[0].webhook_id, None);
-    let asked = harness.engine().resend(&harness.store_id, rows[0].id).await.expect("the store works");
+    let asked = harness.engine().resend(harness.store_id.clone(), rows[0].id).await.expect("the store works");
     assert_eq!(asked, Resend::NoWebhook);
 }
 
@@ -71,7 +71,8 @@ async fn a_webhook_made_just_before_an_event_counts_although_no_notice_of_it_cam
     harness.send("1").await;
     harness.receiver.wait_for(1).await;
     let second = harness.new_webhook(&harness.receiver.https_url("/second"));
-    harness.store().create_webhook(second).await.expect("the store works").expect("there is room");
+    let made = harness.store().create_webhook(second, &bocau_domain::Actor::System).await;
+    made.expect("the store works").expect("there is room");
     let published = harness.publish(vec![harness.event("2")]).await;
     assert_eq!(published.events[0].1, 2);
     harness.receiver.wait_for_at("/second", 1).await;
@@ -84,8 +85,8 @@ async fn a_webhook_disabled_just_before_an_event_gets_nothing_although_no_notice
     let first = harness.send("1").await;
     harness.settled_as(first, Status::Succeeded).await;
     let change = bocau_domain::WebhookChange { enabled: Some(false), ..Default::default() };
-    let changed =
-        harness.store().change_webhook(&harness.store_id, webhook, change, bocau_testkit::clock::START).await;
+    let (by, now) = (bocau_domain::Actor::System, bocau_testkit::clock::START);
+    let changed = harness.store().change_webhook(&harness.store_id, webhook, change, &by, now).await;
     changed.expect("the store works").expect("it is there");
     let second = harness.send("2").await;
     assert_eq!(harness.delivery(second).await.state.status, Status::Skipped);
@@ -184,7 +185,7 @@ async fn deleting_a_webhook_skips_what_waits_and_keeps_the_history() {
     let first = harness.delivery(first).await;
     assert_eq!(first.url, Some(harness.receiver.https_url("/in")));
     assert_eq!(harness.attempts(first.id).await.len(), 1);
-    let asked = harness.engine().resend(&harness.store_id, first.id).await.expect("the store works");
+    let asked = harness.engine().resend(harness.store_id.clone(), first.id).await.expect("the store works");
     assert_eq!(asked, Resend::WebhookDeleted);
 }
 

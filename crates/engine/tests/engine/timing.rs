@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use bocau_domain::{Outcome, PolicyOverrides, Status, Trigger};
+use bocau_engine::EngineClock as _;
+use bocau_engine::scheduler::POLL;
 use bocau_testkit::clock::START;
-use bocau_testkit::{EngineHarness, Gate, Reply};
+use bocau_testkit::{EngineHarness, Gate, Reply, SimClock};
 
 const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -240,6 +242,32 @@ async fn a_slow_body_that_ends_in_time_is_an_answer() {
     let (_, history) = harness.attempted(id, 1).await;
     assert_eq!((history[0].outcome, history[0].duration), (Outcome::Success, 9 * SECOND));
     assert_eq!(history[0].response_body.len(), 50);
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_jumps_neither_repeats_what_is_in_flight_nor_holds_up_what_is_due() {
+    for jump in [SimClock::jump_wall_forward, SimClock::jump_wall_back] {
+        let harness = EngineHarness::start().await;
+        harness.webhook("/in").await;
+        let gate = Gate::new();
+        harness.receiver.reply("/in", Reply::status(500).behind(&gate));
+        let id = harness.send("1").await;
+        harness.receiver.wait_for(1).await;
+        jump(&harness.clock, 30 * 24 * 3_600 * SECOND);
+        harness.advance(POLL).await;
+        harness.scheduler_has_looked().await;
+        assert_eq!(harness.receiver.count(), 1, "nobody else took it over");
+        gate.open();
+        harness.attempted(id, 1).await;
+        harness.advance(300 * SECOND).await;
+        let (row, history) = harness.attempted(id, 2).await;
+        assert_eq!(row.state.status, Status::Succeeded);
+        assert_eq!(history[1].started_at, history[0].started_at + POLL + 300 * SECOND);
+        let stamps: Vec<i64> = (harness.receiver.requests().iter())
+            .map(|request| request.header("webhook-timestamp").expect("a header").parse().expect("seconds"))
+            .collect();
+        assert_eq!(stamps[1], harness.clock.wall().as_seconds(), "receivers see the wall clock");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use bocau_domain::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::world::{LEASE, World, shop_id};
+use super::world::{BY, LEASE, World, shop_id};
 use crate::{NotChanged, Recorded, Resend, SKIP_BATCH, Store};
 
 async fn find(world: &World, id: WebhookId) -> Option<Webhook> {
@@ -53,7 +53,7 @@ pub async fn a_webhook_reads_back_with_its_secrets(store: Arc<dyn Store>) {
         ..PolicyOverrides::default()
     };
     for webhook in [full_draft(&world), Webhook { policy: numbers, enabled: false, ..world.draft() }] {
-        world.store.create_webhook(webhook.clone()).await.expect("works").expect("made");
+        world.store.create_webhook(webhook.clone(), BY).await.expect("works").expect("made");
         let read = find(&world, webhook.id).await.expect("there");
         assert_eq!(revealed(&read), revealed(&webhook));
     }
@@ -76,7 +76,7 @@ pub async fn every_change_of_webhooks_makes_a_new_version(store: Arc<dyn Store>)
 pub async fn a_change_sets_what_it_names_and_leaves_the_rest(store: Arc<dyn Store>) {
     let world = World::new(store).await;
     let webhook = full_draft(&world);
-    world.store.create_webhook(webhook.clone()).await.expect("works").expect("made");
+    world.store.create_webhook(webhook.clone(), BY).await.expect("works").expect("made");
     world.pass(Duration::from_secs(1));
     let change = WebhookChange { description: Some("Kho Huế".into()), ..WebhookChange::default() };
     let expected = webhook.clone().changed(change.clone(), world.now());
@@ -89,7 +89,7 @@ pub async fn a_change_sets_what_it_names_and_leaves_the_rest(store: Arc<dyn Stor
 pub async fn the_old_secret_is_kept_beside_the_new_one(store: Arc<dyn Store>) {
     let world = World::new(store).await;
     let webhook = world.draft();
-    world.store.create_webhook(webhook.clone()).await.expect("works").expect("made");
+    world.store.create_webhook(webhook.clone(), BY).await.expect("works").expect("made");
     let fresh = world.secret();
     let change = WebhookChange { secret: Some(fresh.clone()), ..WebhookChange::default() };
     world.change(webhook.id, change).await;
@@ -108,9 +108,10 @@ pub async fn a_webhook_of_another_store_is_not_there(store: Arc<dyn Store>) {
     assert!(world.store.routes(&other).await.expect("works").expect("there").webhooks.is_empty());
     for shop in [other, shop_id("nobody")] {
         let change = WebhookChange { enabled: Some(false), ..WebhookChange::default() };
-        let changed = world.store.change_webhook(&shop, webhook, change, world.now()).await.expect("works");
+        let changed =
+            world.store.change_webhook(&shop, webhook, change, BY, world.now()).await.expect("works");
         assert!(changed.is_none());
-        assert!(!world.store.delete_webhook(&shop, webhook, world.now()).await.expect("works"));
+        assert!(!world.store.delete_webhook(&shop, webhook, BY, world.now()).await.expect("works"));
     }
     assert!(find(&world, webhook).await.expect("there").enabled);
 }
@@ -119,12 +120,12 @@ pub async fn a_webhook_of_another_store_is_not_there(store: Arc<dyn Store>) {
 pub async fn an_id_is_taken_once(store: Arc<dyn Store>) {
     let world = World::new(store).await;
     let info = StoreInfo { id: world.shop.clone(), name: "again".into(), created_at: world.now() };
-    assert_eq!(world.store.create_store(info).await.expect("works"), Err(NotChanged::Taken));
+    assert_eq!(world.store.create_store(info, BY).await.expect("works"), Err(NotChanged::Taken));
     let webhook = world.draft();
-    world.store.create_webhook(webhook.clone()).await.expect("works").expect("made");
-    assert_eq!(world.store.create_webhook(webhook.clone()).await.expect("works"), Err(NotChanged::Taken));
+    world.store.create_webhook(webhook.clone(), BY).await.expect("works").expect("made");
+    assert_eq!(world.store.create_webhook(webhook.clone(), BY).await.expect("works"), Err(NotChanged::Taken));
     let lost = Webhook { store: shop_id("nobody"), ..world.draft() };
-    assert_eq!(world.store.create_webhook(lost).await.expect("works"), Err(NotChanged::NotFound));
+    assert_eq!(world.store.create_webhook(lost, BY).await.expect("works"), Err(NotChanged::NotFound));
 }
 
 /// Deleted ones do not count.
@@ -134,7 +135,7 @@ pub async fn a_store_has_a_hundred_webhooks_at_most(store: Arc<dyn Store>) {
     for _ in 1..WEBHOOKS_PER_STORE_MAX {
         last = world.make_webhook().await;
     }
-    assert_eq!(world.store.create_webhook(world.draft()).await.expect("works"), Err(NotChanged::TooMany));
+    assert_eq!(world.store.create_webhook(world.draft(), BY).await.expect("works"), Err(NotChanged::TooMany));
     world.delete_webhook(last).await;
     world.make_webhook().await;
 }
@@ -198,7 +199,7 @@ pub async fn deleting_keeps_the_url_in_the_list_and_the_webhook_from_everything_
     let answer = world.store.request_resend(&world.shop, resent, world.now()).await.expect("works");
     assert!(matches!(answer, Resend::Accepted { .. }), "{answer:?}");
     world.delete_webhook(webhook).await;
-    assert!(!world.store.delete_webhook(&world.shop, webhook, world.now()).await.expect("works"));
+    assert!(!world.store.delete_webhook(&world.shop, webhook, BY, world.now()).await.expect("works"));
     assert!(find(&world, webhook).await.is_none());
     let list = world.all_deliveries().await;
     let url = Some(format!("https://example.com/{webhook}"));
@@ -222,10 +223,18 @@ pub async fn stores_are_listed_by_id_in_pages_and_can_be_renamed(store: Arc<dyn 
     let rest = world.store.list_stores(Some(shop_id("b")), 3).await.expect("works");
     assert_eq!(rest, [world.store.find_store(&shop_id("c")).await.expect("works").expect("there")]);
 
-    let renamed = world.store.rename_store(&shop_id("c"), "Mới".into()).await.expect("works").expect("there");
+    let renamed = world
+        .store
+        .rename_store(&shop_id("c"), "Mới".into(), BY, world.now())
+        .await
+        .expect("works")
+        .expect("there");
     assert_eq!((renamed.name.as_str(), renamed.created_at), ("Mới", world.now()));
     assert_eq!(world.store.find_store(&shop_id("c")).await.expect("works"), Some(renamed));
-    assert_eq!(world.store.rename_store(&shop_id("d"), "x".into()).await.expect("works"), None);
+    assert_eq!(
+        world.store.rename_store(&shop_id("d"), "x".into(), BY, world.now()).await.expect("works"),
+        None
+    );
 }
 
 /// From the moment of the answer on.
@@ -238,9 +247,9 @@ pub async fn a_deleted_store_is_not_there(store: Arc<dyn Store>) {
     world.append(submission.clone()).await;
     world.delete_shop().await;
     let (store, shop) = (&world.store, &world.shop);
-    assert!(!store.delete_store(shop, world.now()).await.expect("works"));
+    assert!(!store.delete_store(shop, BY, world.now()).await.expect("works"));
     assert_eq!(store.find_store(shop).await.expect("works"), None);
-    assert_eq!(store.rename_store(shop, "x".into()).await.expect("works"), None);
+    assert_eq!(store.rename_store(shop, "x".into(), BY, world.now()).await.expect("works"), None);
     assert!(store.list_stores(None, 10).await.expect("works").is_empty());
     assert!(store.routes(shop).await.expect("works").is_none());
     assert_eq!(world.append(submission).await, crate::Appended::NoStore);
@@ -250,12 +259,12 @@ pub async fn a_deleted_store_is_not_there(store: Arc<dyn Store>) {
     assert!(world.all_deliveries().await.is_empty());
     assert!(store.attempts(shop, id).await.expect("works").is_empty());
     assert_eq!(store.request_resend(shop, id, world.now()).await.expect("works"), Resend::NotFound);
-    let change = store.change_webhook(shop, webhook, WebhookChange::default(), world.now()).await;
+    let change = store.change_webhook(shop, webhook, WebhookChange::default(), BY, world.now()).await;
     assert!(change.expect("works").is_none());
-    assert!(!store.delete_webhook(shop, webhook, world.now()).await.expect("works"));
-    assert_eq!(store.create_webhook(world.draft()).await.expect("works"), Err(NotChanged::NotFound));
+    assert!(!store.delete_webhook(shop, webhook, BY, world.now()).await.expect("works"));
+    assert_eq!(store.create_webhook(world.draft(), BY).await.expect("works"), Err(NotChanged::NotFound));
     let info = StoreInfo { id: shop.clone(), name: "again".into(), created_at: world.now() };
-    assert_eq!(store.create_store(info).await.expect("works"), Err(NotChanged::BeingDeleted));
+    assert_eq!(store.create_store(info, BY).await.expect("works"), Err(NotChanged::BeingDeleted));
 }
 
 /// Neither what waits nor what was in flight.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bocau_domain::{Attempt, Outcome, Reason, Status, WebhookChange};
+use bocau_domain::{Attempt, Outcome, Reason, Status, WebhookChange, WebhookUrl};
 
 use super::world::{INTERVAL, LEASE, World};
-use crate::{ClaimRef, Recorded, Store};
+use crate::{ATTEMPTS_SHOWN_MAX, ClaimRef, Recorded, Store};
 
 /// The ordinary way.
 pub async fn an_acknowledged_attempt_ends_the_delivery(store: Arc<dyn Store>) {
@@ -125,6 +125,21 @@ pub async fn one_record_that_vanished_does_not_take_its_neighbours_with_it(store
     assert!(matches!(answers[2], Ok(Recorded::Moved { .. })), "{answers:?}");
 }
 
+/// Somebody keeps pressing Gửi lại.
+pub async fn of_a_very_long_history_the_last_rows_are_shown(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let webhook = world.make_webhook().await;
+    let id = world.send(webhook).await;
+    world.try_once(webhook, 200).await;
+    for _ in 0..ATTEMPTS_SHOWN_MAX {
+        world.store.request_resend(&world.shop, id, world.now()).await.expect("works");
+        world.try_once(webhook, 200).await;
+    }
+    let history = world.store.attempts(&world.shop, id).await.expect("works");
+    let numbers: Vec<usize> = history.iter().map(|attempt| attempt.number as usize).collect();
+    assert_eq!(numbers, (2..=ATTEMPTS_SHOWN_MAX + 1).collect::<Vec<_>>());
+}
+
 /// 410 Gone, in the same transaction.
 pub async fn a_receiver_that_is_gone_disables_its_webhook_and_what_waits_is_skipped(store: Arc<dyn Store>) {
     let world = World::new(store).await;
@@ -154,6 +169,20 @@ pub async fn a_receiver_that_is_gone_disables_its_webhook_and_what_waits_is_skip
     assert_eq!(world.delivery(late).await.state.reason, gone);
     let enable = WebhookChange { enabled: Some(true), ..WebhookChange::default() };
     assert_eq!(world.change(webhook, enable).await.webhook.disabled_reason, None);
+}
+
+/// The owner has moved on; what the old server says no longer counts.
+pub async fn a_receiver_that_is_gone_does_not_disable_a_webhook_that_has_moved(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let webhook = world.make_webhook().await;
+    world.send(webhook).await;
+    let claimed = world.claim_one(webhook).await;
+    let url = WebhookUrl::from_stored("https://example.com/moved").expect("a URL");
+    world.change(webhook, WebhookChange { url: Some(url), ..WebhookChange::default() }).await;
+    let recorded = world.record(world.attempt(&claimed, 410)).await;
+    assert!(matches!(recorded, Recorded::Moved { webhook_disabled: false, .. }), "{recorded:?}");
+    let routes = world.store.routes(&world.shop).await.expect("works").expect("there");
+    assert!(routes.webhooks[0].enabled);
 }
 
 /// Two attempts were in flight.

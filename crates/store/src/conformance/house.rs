@@ -1,70 +1,11 @@
-//! Keys, sweeping, probes and closing.
+//! Sweeping, probes and closing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bocau_domain::limits::IDEMPOTENCY_KEY_LIFETIME;
-use bocau_domain::{ApiKey, Owner, Scope, Scopes};
 
-use super::world::{World, shop_id};
-use crate::{Appended, IdempotencyKey, NotChanged, SWEEP_BATCH, Store, StoreError};
-
-fn api_key(world: &World, owner: Owner) -> ApiKey {
-    ApiKey {
-        id: world.ids.api_key_id(),
-        name: "Khóa thử".into(),
-        owner,
-        scopes: [Scope::Publish, Scope::Manage].into_iter().collect(),
-        created_at: world.now(),
-        expires_at: None,
-    }
-}
-
-/// Expired or not; whoever asks decides.
-pub async fn a_key_is_found_by_its_hash(store: Arc<dyn Store>) {
-    let world = World::new(store).await;
-    let platform = ApiKey {
-        scopes: Scopes::ALL,
-        expires_at: Some(world.now() + Duration::from_secs(1)),
-        ..api_key(&world, Owner::Platform)
-    };
-    let shops = api_key(&world, Owner::Store(world.shop.clone()));
-    world.store.create_api_key(platform.clone(), [1; 32]).await.expect("works").expect("made");
-    world.store.create_api_key(shops.clone(), [2; 32]).await.expect("works").expect("made");
-    assert_eq!(world.store.find_api_key([1; 32]).await.expect("works"), Some(platform.clone()));
-    assert_eq!(world.store.find_api_key([2; 32]).await.expect("works"), Some(shops));
-    assert_eq!(world.store.find_api_key([3; 32]).await.expect("works"), None);
-
-    let again = world.store.create_api_key(platform, [4; 32]).await.expect("works");
-    assert_eq!(again, Err(NotChanged::Taken), "the id");
-    let same_hash = api_key(&world, Owner::Platform);
-    assert_eq!(world.store.create_api_key(same_hash, [1; 32]).await.expect("works"), Err(NotChanged::Taken));
-    let nobodys = api_key(&world, Owner::Store(shop_id("600")));
-    assert_eq!(world.store.create_api_key(nobodys, [5; 32]).await.expect("works"), Err(NotChanged::NotFound));
-}
-
-/// At once, and for good.
-pub async fn a_stores_key_goes_with_its_store(store: Arc<dyn Store>) {
-    let world = World::new(store).await;
-    let key = api_key(&world, Owner::Store(world.shop.clone()));
-    world.store.create_api_key(key, [2; 32]).await.expect("works").expect("made");
-    world
-        .store
-        .create_api_key(api_key(&world, Owner::Platform), [3; 32])
-        .await
-        .expect("works")
-        .expect("made");
-    world.delete_shop().await;
-    assert_eq!(world.store.find_api_key([2; 32]).await.expect("works"), None);
-    world.sweep().await;
-    world.make_shop(&world.shop).await;
-    assert_eq!(
-        world.store.find_api_key([2; 32]).await.expect("works"),
-        None,
-        "the id's next owner gets no old key"
-    );
-    assert!(world.store.find_api_key([3; 32]).await.expect("works").is_some());
-}
+use super::world::World;
+use crate::{Appended, IdempotencyKey, SWEEP_BATCH, Store, StoreError};
 
 /// In batches.
 pub async fn sweeping_ends_and_leaves_what_is_not_over(store: Arc<dyn Store>) {

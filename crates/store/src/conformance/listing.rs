@@ -20,7 +20,7 @@ async fn list(world: &World, filter: &DeliveryFilter, page: Page) -> Vec<Deliver
     world.store.list_deliveries(&world.shop, filter.clone(), page).await.expect("works")
 }
 
-async fn list_all(world: &World, filter: &DeliveryFilter) -> Vec<Delivery> {
+pub(super) async fn list_all(world: &World, filter: &DeliveryFilter) -> Vec<Delivery> {
     list(world, filter, Page { after: None, limit: 10_000 }).await
 }
 
@@ -49,7 +49,7 @@ fn matches(filter: &DeliveryFilter, delivery: &Delivery) -> bool {
 }
 
 /// Sixty events, a second apart, over three types, five objects, three ways to go and all states.
-async fn fill(world: &World) -> [WebhookId; 2] {
+pub(super) async fn fill(world: &World) -> [WebhookId; 2] {
     let webhooks = [world.make_webhook().await, world.make_webhook().await];
     for number in 0..60_usize {
         let to: &[WebhookId] = match number % 4 {
@@ -82,6 +82,29 @@ async fn fill(world: &World) -> [WebhookId; 2] {
         world.pass(INTERVAL * 2);
     }
     webhooks
+}
+
+/// Filters that choose every walk.
+pub(super) fn some_filters(webhook: WebhookId) -> Vec<DeliveryFilter> {
+    let none = DeliveryFilter::default;
+    let mut filters = vec![
+        none(),
+        DeliveryFilter { types: Some(types(&["order.created"])), ..none() },
+        DeliveryFilter { object_id: Some(object("o1")), ..none() },
+        DeliveryFilter { webhook_id: Some(webhook), ..none() },
+        DeliveryFilter {
+            from: Some(START + Duration::from_secs(10)),
+            to: Some(START + Duration::from_secs(50)),
+            ..none()
+        },
+    ];
+    for status in Status::ALL.iter().copied().map(Some) {
+        filters.push(DeliveryFilter { status, ..none() });
+        filters.push(DeliveryFilter { status, object_id: Some(object("o1")), ..none() });
+        filters.push(DeliveryFilter { status, webhook_id: Some(webhook), ..none() });
+        filters.push(DeliveryFilter { status, types: Some(types(&["product.created"])), ..none() });
+    }
+    filters
 }
 
 /// The newest is what people look for.

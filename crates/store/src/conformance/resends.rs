@@ -30,6 +30,25 @@ pub async fn a_resend_of_a_failed_delivery_is_one_more_attempt(store: Arc<dyn St
     assert_eq!((state.status, state.attempts, state.auto_attempts), (Status::Succeeded, 4, 3));
 }
 
+/// Nobody who pressed Gửi lại waits for a backlog.
+pub async fn a_resend_is_claimed_before_all_that_waits_by_itself(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let webhook = world.make_webhook().await;
+    let failed = world.send(webhook).await;
+    for _ in 0..3 {
+        world.try_once(webhook, 500).await;
+        world.pass(INTERVAL * 2);
+    }
+    for _ in 0..5 {
+        world.send(webhook).await;
+    }
+    world.pass(Duration::from_secs(60));
+    resend(&world, failed).await;
+    let claimed = world.claim(webhook, 2).await;
+    assert_eq!((claimed.len(), claimed[0].claim.delivery, claimed[0].trigger), (2, failed, Trigger::Manual));
+    assert_eq!(claimed[1].trigger, Trigger::Auto, "then the others have their turn");
+}
+
 /// As soon as none is in flight.
 pub async fn a_resend_while_an_attempt_is_in_flight_waits_for_its_end(store: Arc<dyn Store>) {
     let world = World::new(store).await;

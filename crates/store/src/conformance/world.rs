@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bocau_domain::{
-    Clock, Delivery, DeliveryId, DeliveryState, EventPattern, IdSource, Outcome, PolicyOverrides, Reason,
-    RetryPolicy, Rng, SigningSecret, SigningSecrets, StoreId, StoreInfo, Timestamp, Webhook, WebhookChange,
-    WebhookId, WebhookUrl,
+    Actor, Clock, Delivery, DeliveryId, DeliveryState, EventPattern, IdSource, Outcome, PolicyOverrides,
+    Reason, RetryPolicy, Rng, SigningSecret, SigningSecrets, StoreId, StoreInfo, Timestamp, Webhook,
+    WebhookChange, WebhookId, WebhookUrl,
 };
 use bytes::Bytes;
 
@@ -21,6 +21,9 @@ pub const LEASE: Duration = Duration::from_secs(45);
 pub const INTERVAL: Duration = Duration::from_mins(5);
 /// When the cases begin.
 pub const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
+
+/// Who changes things where the case does not say.
+pub const BY: &Actor = &Actor::System;
 
 /// A clock that only the case moves.
 #[derive(Debug)]
@@ -69,6 +72,11 @@ pub struct World {
     dice: Arc<Dice>,
 }
 
+/// Where the webhook of this id goes.
+pub fn url_of(id: WebhookId) -> String {
+    format!("https://example.com/{id}")
+}
+
 impl World {
     /// An empty storage with the store 552.
     pub async fn new(store: Arc<dyn Store>) -> Self {
@@ -87,7 +95,7 @@ impl World {
     /// Makes a store of this id.
     pub async fn make_shop(&self, id: &StoreId) {
         let info = StoreInfo { id: id.clone(), name: format!("Cửa hàng {id}"), created_at: self.now() };
-        self.store.create_store(info).await.expect("works").expect("made");
+        self.store.create_store(info, BY).await.expect("works").expect("made");
     }
 
     /// The time.
@@ -112,7 +120,7 @@ impl World {
         Webhook {
             id,
             store: self.shop.clone(),
-            url: WebhookUrl::from_stored(&format!("https://example.com/{id}")).expect("a URL"),
+            url: WebhookUrl::from_stored(&url_of(id)).expect("a URL"),
             events: vec![EventPattern::All],
             headers: Vec::new(),
             description: String::new(),
@@ -129,13 +137,17 @@ impl World {
     pub async fn make_webhook(&self) -> WebhookId {
         let webhook = self.draft();
         let id = webhook.id;
-        self.store.create_webhook(webhook).await.expect("works").expect("made");
+        self.store.create_webhook(webhook, BY).await.expect("works").expect("made");
         id
     }
 
     /// Changes a webhook.
     pub async fn change(&self, id: WebhookId, change: WebhookChange) -> crate::WebhookChanged {
-        self.store.change_webhook(&self.shop, id, change, self.now()).await.expect("works").expect("there")
+        self.store
+            .change_webhook(&self.shop, id, change, BY, self.now())
+            .await
+            .expect("works")
+            .expect("there")
     }
 
     /// Disables a webhook; answers how many deliveries were skipped with it.
@@ -145,12 +157,12 @@ impl World {
 
     /// Deletes a webhook.
     pub async fn delete_webhook(&self, id: WebhookId) {
-        assert!(self.store.delete_webhook(&self.shop, id, self.now()).await.expect("works"));
+        assert!(self.store.delete_webhook(&self.shop, id, BY, self.now()).await.expect("works"));
     }
 
     /// Deletes store 552.
     pub async fn delete_shop(&self) {
-        assert!(self.store.delete_store(&self.shop, self.now()).await.expect("works"));
+        assert!(self.store.delete_store(&self.shop, BY, self.now()).await.expect("works"));
     }
 
     /// The version of store 552's configuration.
@@ -239,7 +251,7 @@ impl World {
             response_headers: vec![("content-type".into(), "application/json".into())],
             response_body: b"{}".to_vec(),
             response_truncated: false,
-            gone: status_code == 410,
+            gone: (status_code == 410).then(|| url_of(claimed.webhook)),
             retry_after: None,
             policy: RetryPolicy::Every { max_attempts: 3, interval: INTERVAL },
         }

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::connection::open_reader;
+use super::migrate::schema_version;
 use crate::{LOCK_WAIT_MAX, Result, StoreError, files};
 
 /// Pages copied between two calls of `progress`: 4 MiB.
@@ -27,6 +28,19 @@ pub(super) fn back_up(source: &Path, target: &Path, progress: &mut dyn FnMut(u64
     file.sync_all().and_then(|()| files::sync_dir_of(target)).map_err(|error| unwritten(target, &error))?;
     partial.keep();
     Ok(())
+}
+
+/// Refuses a file that is no database of ours, or one with damage in it: `Corrupt`. The file must not be in
+/// use; reads all of it.
+pub fn check_backup(path: &Path) -> Result<()> {
+    let broken = |what: &str| StoreError::Corrupt(format!("{}: {what}", path.display()));
+    let connection = open_reader(path)?;
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Err(broken(&found));
+    }
+    drop(connection);
+    schema_version(path)?.map(drop).ok_or_else(|| broken("a database, but not one of bocau"))
 }
 
 fn copy(source: &Path, target: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {

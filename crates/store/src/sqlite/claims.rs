@@ -51,7 +51,12 @@ fn claim_for(
     let claimable = claimable(tx, webhook)?;
     let (mut wanted, mut lapsed) = (count, 0);
     while wanted > 0 && lapsed < LAPSED_MAX {
-        let due = due_of(tx, webhook, claimable, request.now, wanted)?;
+        let asked_for = asked_for(tx, webhook, claimable, request.now, wanted)?;
+        let due = if asked_for.is_empty() {
+            due_of(tx, webhook, claimable, request.now, wanted)?
+        } else {
+            asked_for
+        };
         if due.is_empty() {
             return Ok(());
         }
@@ -105,6 +110,40 @@ struct Due {
     payload_bytes: usize,
 }
 
+fn due(row: &Row<'_>) -> Result<Due> {
+    Ok(Due {
+        store: store_id(row, DELIVERY_COLUMN_COUNT)?,
+        delivery: delivery(row)?,
+        payload_bytes: usize::try_from(row.get::<_, i64>(DELIVERY_COLUMN_COUNT + 1)?).unwrap_or(0),
+    })
+}
+
+/// What is due because a person asked for it; it goes before all else of the webhook.
+fn asked_for(
+    tx: &Tx<'_>,
+    webhook: WebhookId,
+    claimable: Claimable,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Due>> {
+    if claimable == Claimable::Nothing {
+        return Ok(Vec::new());
+    }
+    all(
+        tx.connection,
+        concat!(
+            "SELECT ",
+            delivery_columns!(),
+            ", d.store_id, length(e.payload) FROM deliveries d INDEXED BY deliveries_asked \
+             CROSS JOIN events e ON e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id \
+             WHERE d.webhook_id = ?1 AND d.due_at IS NOT NULL AND d.due_at <= ?2 \
+             AND (d.resend_at IS NOT NULL OR d.is_test = 1) ORDER BY d.due_at LIMIT ?3"
+        ),
+        params![webhook.as_bytes(), now.as_millis(), from_count(limit)],
+        due,
+    )
+}
+
 /// What is due and may be claimed, and what is due because its claim has lapsed.
 fn due_of(
     tx: &Tx<'_>,
@@ -127,19 +166,12 @@ fn due_of(
          CROSS JOIN events e ON e.id = d.event_id \
          LEFT JOIN webhooks w ON w.id = d.webhook_id ORDER BY due.due_at, d.id"
     );
-    let read = |row: &Row<'_>| -> Result<Due> {
-        Ok(Due {
-            store: store_id(row, DELIVERY_COLUMN_COUNT)?,
-            delivery: delivery(row)?,
-            payload_bytes: usize::try_from(row.get::<_, i64>(DELIVERY_COLUMN_COUNT + 1)?).unwrap_or(0),
-        })
-    };
     let (any, asked_for) = (claimable == Claimable::All, claimable == Claimable::AskedFor);
     all(
         tx.connection,
         sql,
         params![webhook.as_bytes(), now.as_millis(), any, asked_for, from_count(limit)],
-        read,
+        due,
     )
 }
 
@@ -148,11 +180,13 @@ fn claim_one(
     request: &ClaimRequest,
     webhook: WebhookId,
     store: StoreId,
-    delivery: Delivery,
+    mut delivery: Delivery,
 ) -> Result<Claimed> {
     let input = Input::Claim { now: request.now, lease: request.lease };
+    let was = delivery.state.status;
     let state = transition(&delivery.state, &input).map_err(impossible)?;
-    update_state(tx, &store, delivery.id, &state, delivery.last_error.as_deref())?;
+    delivery.state = state;
+    update_state(tx, &store, was, &delivery)?;
     let payload: Vec<u8> = tx
         .connection
         .prepare_cached("SELECT payload FROM events WHERE id = ?1")?
@@ -173,10 +207,11 @@ fn claim_one(
 /// Gives claims back that are still held.
 pub(super) fn release(tx: &Tx<'_>, claims: &[ClaimRef]) -> Result<()> {
     for ClaimRef { store, delivery, claim } in claims {
-        let Some(found) = find(tx.connection, store, *delivery)? else { continue };
+        let Some(mut found) = find(tx.connection, store, *delivery)? else { continue };
         if found.state.claim == *claim && found.state.claimed_until.is_some() {
-            let state = transition(&found.state, &Input::Release).map_err(impossible)?;
-            update_state(tx, store, *delivery, &state, found.last_error.as_deref())?;
+            let was = found.state.status;
+            found.state = transition(&found.state, &Input::Release).map_err(impossible)?;
+            update_state(tx, store, was, &found)?;
         }
     }
     Ok(())

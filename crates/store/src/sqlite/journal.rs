@@ -60,6 +60,7 @@ fn insert_event(tx: &Tx<'_>, submission: &Submission, event: &NewEvent) -> Resul
             &event.payload[..],
         ],
     )?;
+    tx.tally().event(&submission.store, event.id);
     Ok(())
 }
 
@@ -99,6 +100,7 @@ fn insert_delivery(
             state.due_at().map(Timestamp::as_millis),
         ],
     )?;
+    tx.tally().made(&submission.store, delivery.id, delivery.webhook_id, state.status);
     Ok(())
 }
 
@@ -142,7 +144,7 @@ fn keep_key(tx: &Tx<'_>, submission: &Submission, idempotency: &IdempotencyKey) 
 fn write_results(events: &[NewEvent]) -> Vec<u8> {
     let mut results = Vec::with_capacity(events.len() * RESULT_BYTES);
     for event in events {
-        let sent = event.deliveries.iter().filter(|delivery| delivery.webhook_id.is_some()).count();
+        let sent = event.deliveries.iter().filter(|delivery| delivery.state.is_waiting()).count();
         results.extend_from_slice(event.id.as_bytes());
         results.extend_from_slice(&u32::try_from(sent).unwrap_or(u32::MAX).to_be_bytes());
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use refinery::{Runner, embed_migrations};
 use rusqlite::{Connection, params};
 
+use super::connection::open_reader;
 use super::lock::open_lock_file;
 use crate::seal::Sealer;
 use crate::{Result, StoreError};
@@ -40,6 +41,20 @@ fn check_all_applied(runner: &Runner, connection: &mut Connection) -> Result<()>
         None => Ok(()),
         Some(missing) => Err(StoreError::Refused(format!("the database lacks the migration {missing}"))),
     }
+}
+
+/// The schema version of the database at `path`; `None` where there is none, or none of ours. Changes nothing,
+/// and may run beside a server.
+pub fn schema_version(path: &Path) -> Result<Option<i32>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let connection = open_reader(path)?;
+    let history = "SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'";
+    if !connection.prepare(history)?.exists([])? {
+        return Ok(None);
+    }
+    Ok(connection.query_row("SELECT MAX(version) FROM refinery_schema_history", [], |row| row.get(0))?)
 }
 
 fn refused(error: &refinery::Error) -> StoreError {

@@ -1,39 +1,53 @@
 //! The default backend: `SQLite` in a file of the data directory, in WAL mode.
 //!
-//! One `writer` thread commits whatever arrives together, a pool of `readers` looks things up. The verbs
-//! stand in one file per subject: `stores`, `webhooks`, `keys`, `journal`, `claims`, `results`,
-//! `resend`, `skipping`, `listing`, `sweep`, `backup`. `rows` turns rows into domain types and
-//! back, `tx` is what a verb works with, `connection` opens the file, `migrate` brings its schema up to
-//! date, and `lock` keeps a second server out.
+//! One `writer` thread commits whatever arrives together, a pool of `readers` looks things up. What is done
+//! stands in one file per subject; `verbs` sends the trait's verbs there, save those of the subjects with a
+//! trait of their own (`audit`, `figures`, `inboxes`, `people`, `resend_jobs`). `rows` turns rows into domain
+//! types and back, `query` puts the walks over deliveries together, `tally` counts for the overview, `tx` is
+//! what a verb works with, `connection` opens the file, `migrate` brings its schema up to date, and `lock`
+//! keeps a second server out.
 
+mod audit;
 mod backup;
 mod claims;
 mod connection;
 mod errors;
+mod figures;
+mod inboxes;
 mod journal;
 mod keys;
 mod listing;
 mod lock;
 mod migrate;
+mod people;
+mod query;
 mod readers;
 mod resend;
+mod resend_jobs;
 mod results;
 mod rows;
+mod sessions;
 mod skipping;
 mod stores;
 mod sweep;
+mod tally;
 mod tx;
+mod users;
 mod verbs;
+mod webhook_audit;
 mod webhooks;
 mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bocau_domain::Rng;
 
+pub use backup::check_backup;
 pub use lock::DataDirLock;
+pub use migrate::schema_version;
 
 use crate::seal::{MasterKey, Sealer};
 use crate::{Result, StoreError};
@@ -42,6 +56,11 @@ use crate::{Result, StoreError};
 pub const DATABASE_FILE: &str = "bocau.db";
 /// Readers, unless the options say otherwise: what a small machine can run beside the writer.
 pub const READER_COUNT_DEFAULT: usize = 4;
+
+/// Readers for what deliveries and sign-ins wait for.
+const URGENT_READER_COUNT: usize = 2;
+/// How long one look-up for a person may take before it is broken off.
+const LOOKUP_MAX: Duration = Duration::from_secs(5);
 
 /// How to open a [`SqliteStore`].
 #[derive(Clone)]
@@ -77,7 +96,10 @@ impl fmt::Debug for SqliteOptions {
 pub struct SqliteStore {
     path: PathBuf,
     sealer: Arc<Sealer>,
+    /// For whoever looks something up for a person.
     readers: readers::Readers,
+    /// For what deliveries and sign-ins wait for: no report holds them up.
+    urgent: readers::Readers,
     writer: writer::Writer,
 }
 
@@ -100,9 +122,10 @@ impl SqliteStore {
         migrate::migrate(&mut connection)?;
         migrate::check_master_key(&connection, &sealer)?;
         drop(lock);
-        let readers = readers::Readers::start(&path, reader_count)?;
+        let readers = readers::Readers::start(&path, reader_count, Some(LOOKUP_MAX))?;
+        let urgent = readers::Readers::start(&path, URGENT_READER_COUNT, None)?;
         let writer = writer::Writer::start(connection, sealer.clone())?;
-        Ok(Self { path, sealer, readers, writer })
+        Ok(Self { path, sealer, readers, urgent, writer })
     }
 }
 

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -16,6 +17,9 @@ use crate::{Result, StoreError};
 /// Lookups that may wait for a reader; who comes later waits to get in.
 const READ_QUEUE_MAX: usize = 256;
 
+/// Steps of SQLite's machine between two looks at the clock.
+const STEPS_BETWEEN_LOOKS: i32 = 100_000;
+
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The way to the readers' threads.
@@ -25,14 +29,16 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn start(path: &Path, count: usize) -> Result<Self> {
+    /// Threads whose look-ups are broken off after `look_up_max`, where there is such a limit.
+    pub(super) fn start(path: &Path, count: usize, look_up_max: Option<Duration>) -> Result<Self> {
         let (lookups, received) = mpsc::channel(READ_QUEUE_MAX);
         let received = Arc::new(Mutex::new(received));
         let start_one = |number: usize| {
-            let (connection, received) = (open_reader(path)?, received.clone());
+            let (mut connection, received) = (open_reader(path)?, received.clone());
+            let deadline = Deadline::set_up(&mut connection, look_up_max)?;
             std::thread::Builder::new()
                 .name(format!("bocau-store-reader-{number}"))
-                .spawn(move || read_all(&connection, &received))
+                .spawn(move || read_all(&connection, &received, &deadline))
                 .map_err(|error| StoreError::Unavailable(format!("no thread for a reader: {error}")))
         };
         let threads = (0..count.max(1)).map(start_one).collect::<Result<Vec<_>>>()?;
@@ -68,11 +74,32 @@ impl Readers {
     }
 }
 
-fn read_all(connection: &Connection, lookups: &Mutex<mpsc::Receiver<Job>>) {
+/// When the look-up that runs on a connection is broken off.
+struct Deadline(Arc<Mutex<Option<Instant>>>);
+
+impl Deadline {
+    fn set_up(connection: &mut Connection, look_up_max: Option<Duration>) -> Result<Self> {
+        let started: Arc<Mutex<Option<Instant>>> = Arc::default();
+        if let Some(max) = look_up_max {
+            let started = started.clone();
+            let is_over = move || started.lock().is_some_and(|started| started.elapsed() > max);
+            connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_over))?;
+        }
+        Ok(Self(started))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "bounds the work of a real connection")]
+    fn begin(&self) {
+        *self.0.lock() = Some(Instant::now());
+    }
+}
+
+fn read_all(connection: &Connection, lookups: &Mutex<mpsc::Receiver<Job>>, deadline: &Deadline) {
     loop {
         // One waits for a lookup, the others for their turn to wait.
         let next = lookups.lock().blocking_recv();
         let Some(look_up) = next else { return };
+        deadline.begin();
         look_up(connection);
     }
 }

@@ -1,6 +1,6 @@
 //! Asking for a manual attempt.
 
-use bocau_domain::{DeliveryId, Input, StoreId, Timestamp, WebhookId, transition};
+use bocau_domain::{Delivery, DeliveryId, Input, StoreId, Timestamp, WebhookId, transition};
 
 use super::results::{find, impossible};
 use super::rows::{first, only, update_state};
@@ -21,12 +21,18 @@ pub(super) fn request_resend(tx: &Tx<'_>, store: &StoreId, id: DeliveryId, now: 
     if is_deleted(tx, webhook)? {
         return Ok(Resend::WebhookDeleted);
     }
-    delivery.state = transition(&delivery.state, &Input::Resend { now }).map_err(impossible)?;
-    update_state(tx, store, id, &delivery.state, delivery.last_error.as_deref())?;
+    ask(tx, store, &mut delivery, now)?;
     Ok(Resend::Accepted { delivery, webhook })
 }
 
-fn is_deleted(tx: &Tx<'_>, webhook: WebhookId) -> Result<bool> {
+/// Notes the wish for a delivery that can be sent again.
+pub(super) fn ask(tx: &Tx<'_>, store: &StoreId, delivery: &mut Delivery, now: Timestamp) -> Result<()> {
+    let was = delivery.state.status;
+    delivery.state = transition(&delivery.state, &Input::Resend { now }).map_err(impossible)?;
+    update_state(tx, store, was, delivery)
+}
+
+pub(super) fn is_deleted(tx: &Tx<'_>, webhook: WebhookId) -> Result<bool> {
     let deleted = first(
         tx.connection,
         "SELECT deleted_at IS NOT NULL FROM webhooks WHERE id = ?1",

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use bocau_domain::transition::AttemptEnd;
 use bocau_domain::{
-    Attempt, Delivery, DeliveryId, Input, Outcome, Reason, Refusal, StoreId, Timestamp, WebhookId, transition,
+    Actor, Attempt, AuditAction, Delivery, DeliveryId, Input, Outcome, Reason, Refusal, StoreId, Timestamp,
+    WebhookId, transition,
 };
 use rusqlite::{Connection, params};
+use serde_json::json;
 
+use super::audit::{self, Change};
 use super::rows::{delivery, delivery_columns, first, insert_attempt, update_state};
 use super::skipping::{Skip, skip_some};
 use super::tx::Tx;
@@ -27,6 +30,7 @@ pub(super) fn record(tx: &Tx<'_>, record: &AttemptRecord) -> Result<Recorded> {
     let Some(mut delivery) = find(tx.connection, store, record.claim.delivery)? else {
         return Ok(Recorded::Vanished);
     };
+    let was = delivery.state.status;
     let holds = delivery.state.claim == record.claim.claim && delivery.state.claimed_until.is_some();
     let input = if holds {
         Input::AttemptEnded(AttemptEnd {
@@ -35,7 +39,7 @@ pub(super) fn record(tx: &Tx<'_>, record: &AttemptRecord) -> Result<Recorded> {
             ended_at: record.ended_at(),
             outcome: record.outcome,
             status_code: record.status_code,
-            gone: record.gone,
+            gone: record.gone.is_some(),
             retry_after: record.retry_after,
             policy: &record.policy,
         })
@@ -48,12 +52,17 @@ pub(super) fn record(tx: &Tx<'_>, record: &AttemptRecord) -> Result<Recorded> {
     if holds {
         delivery.last_error.clone_from(&record.error);
     }
-    update_state(tx, store, delivery.id, &delivery.state, delivery.last_error.as_deref())?;
+    update_state(tx, store, was, &delivery)?;
+    tx.tally().attempt(record);
     if !holds {
         return Ok(Recorded::Stale { number });
     }
-    let webhook_disabled = match delivery.webhook_id {
-        Some(webhook) if record.gone => disable_gone(tx, store, webhook, record.ended_at())?,
+    if record.outcome != Outcome::Success {
+        let what = (record.error.as_deref(), record.status_code);
+        tx.tally().failure(store, delivery.id, delivery.webhook_id, record.ended_at(), what);
+    }
+    let webhook_disabled = match (delivery.webhook_id, &record.gone) {
+        (Some(webhook), Some(url)) => disable_gone(tx, store, webhook, url, record.ended_at())?,
         _ => false,
     };
     Ok(Recorded::Moved { delivery: Box::new(delivery), number, webhook_disabled })
@@ -66,7 +75,7 @@ pub(super) fn lapse(
     mut delivery: Delivery,
     now: Timestamp,
 ) -> Result<Delivery> {
-    let trigger = delivery.state.next_trigger(delivery.is_test);
+    let (was, trigger) = (delivery.state.status, delivery.state.next_trigger(delivery.is_test));
     delivery.state = transition(&delivery.state, &Input::ClaimLapsed).map_err(impossible)?;
     let attempt = Attempt {
         number: delivery.state.last_number,
@@ -84,7 +93,9 @@ pub(super) fn lapse(
     };
     insert_attempt(tx, delivery.id, &attempt)?;
     delivery.last_error = attempt.error;
-    update_state(tx, store, delivery.id, &delivery.state, delivery.last_error.as_deref())?;
+    update_state(tx, store, was, &delivery)?;
+    let what = (delivery.last_error.as_deref(), None);
+    tx.tally().failure(store, delivery.id, delivery.webhook_id, now, what);
     Ok(delivery)
 }
 
@@ -121,16 +132,24 @@ fn history_row(record: &AttemptRecord, number: u32) -> Attempt {
 }
 
 /// The receiver wants no more. Answers whether that disabled the webhook, which may be so already.
-fn disable_gone(tx: &Tx<'_>, store: &StoreId, webhook: WebhookId, now: Timestamp) -> Result<bool> {
+fn disable_gone(tx: &Tx<'_>, store: &StoreId, webhook: WebhookId, url: &str, now: Timestamp) -> Result<bool> {
     let disabled = tx.execute(
         "UPDATE webhooks SET enabled = 0, disabled_reason = ?3, updated_at = ?4 \
-         WHERE id = ?1 AND store_id = ?2 AND enabled = 1 AND deleted_at IS NULL",
-        params![webhook.as_bytes(), store.as_str(), Reason::WebhookGone.as_str(), now.as_millis()],
+         WHERE id = ?1 AND store_id = ?2 AND url = ?5 AND enabled = 1 AND deleted_at IS NULL",
+        params![webhook.as_bytes(), store.as_str(), Reason::WebhookGone.as_str(), now.as_millis(), url],
     )?;
     if disabled == 0 {
         return Ok(false);
     }
     tx.bump_config(store)?;
+    audit::write(
+        tx,
+        Change {
+            from: Some(json!({ "enabled": true })),
+            to: Some(json!({ "enabled": false, "disabled_reason": Reason::WebhookGone.as_str() })),
+            ..Change::new(AuditAction::WebhookDisabledByReceiver, Some(store), webhook, &Actor::System, now)
+        },
+    )?;
     skip_some(tx, webhook, Skip::Disabled(Reason::WebhookGone), SKIP_BATCH)?;
     Ok(true)
 }

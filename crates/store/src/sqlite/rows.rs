@@ -6,7 +6,7 @@ use bocau_domain::{
     Attempt, Delivery, DeliveryId, DeliveryState, EventId, EventType, ObjectId, Outcome, Reason, Status,
     StoreId, Timestamp, Trigger, WebhookId,
 };
-use rusqlite::types::FromSql;
+use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Connection, Params, Row, params};
 
 use super::tx::Tx;
@@ -110,6 +110,18 @@ pub(super) fn word_or_none<T>(
     text.map(|text| parse(text).ok_or_else(|| unreadable(what, text))).transpose()
 }
 
+/// A column that may be empty, read by `read` where it is not.
+pub(super) fn some<T>(
+    row: &Row<'_>,
+    column: usize,
+    read: impl FnOnce(&Row<'_>, usize) -> Result<T>,
+) -> Result<Option<T>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => read(row, column).map(Some),
+    }
+}
+
 pub(super) fn store_id(row: &Row<'_>, column: usize) -> Result<StoreId> {
     word(row, column, "store id", |text| text.parse().ok())
 }
@@ -164,21 +176,16 @@ fn state(row: &Row<'_>) -> Result<DeliveryState> {
     })
 }
 
-/// Writes the state of a delivery that is there, and what went wrong last.
-pub(super) fn update_state(
-    tx: &Tx<'_>,
-    store: &StoreId,
-    id: DeliveryId,
-    state: &DeliveryState,
-    last_error: Option<&str>,
-) -> Result<()> {
+/// Writes the state of a delivery that is there, and what went wrong last; it was in `was` before.
+pub(super) fn update_state(tx: &Tx<'_>, store: &StoreId, was: Status, delivery: &Delivery) -> Result<()> {
+    let state = &delivery.state;
     tx.execute(
         "UPDATE deliveries SET status = ?3, reason = ?4, next_attempt_at = ?5, resend_at = ?6, claim = ?7, \
          claimed_until = ?8, auto_attempts = ?9, interruptions = ?10, last_number = ?11, attempts = ?12, \
          responses = ?13, last_status_code = ?14, due_at = ?15, last_error = ?16 WHERE store_id = ?1 AND id = ?2",
         params![
             store.as_str(),
-            id.as_bytes(),
+            delivery.id.as_bytes(),
             state.status.as_str(),
             state.reason.map(Reason::as_str),
             state.next_attempt_at.map(Timestamp::as_millis),
@@ -192,9 +199,10 @@ pub(super) fn update_state(
             state.responses,
             state.last_status_code,
             state.due_at().map(Timestamp::as_millis),
-            last_error,
+            delivery.last_error,
         ],
     )?;
+    tx.tally().moved(store, delivery.id, delivery.webhook_id, (was, state.status));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Skipping what waits for a webhook that is disabled or deleted.
 
-use bocau_domain::{Delivery, DeliveryId, Input, Reason, StoreId, WebhookId, transition};
+use bocau_domain::{DeliveryId, Input, Reason, StoreId, WebhookId, transition};
 use rusqlite::params;
 
 use super::results::{find, impossible};
@@ -67,9 +67,10 @@ pub(super) fn skip_some(tx: &Tx<'_>, webhook: WebhookId, skip: Skip, limit: usiz
 }
 
 fn skip_one(tx: &Tx<'_>, store: &StoreId, id: DeliveryId, reason: Reason) -> Result<()> {
-    let Some(Delivery { state, last_error, .. }) = find(tx.connection, store, id)? else {
+    let Some(mut delivery) = find(tx.connection, store, id)? else {
         return Ok(());
     };
-    let skipped = transition(&state, &Input::Skip(reason)).map_err(impossible)?;
-    update_state(tx, store, id, &skipped, last_error.as_deref())
+    let was = delivery.state.status;
+    delivery.state = transition(&delivery.state, &Input::Skip(reason)).map_err(impossible)?;
+    update_state(tx, store, was, &delivery)
 }

@@ -1,13 +1,19 @@
 //! The stores themselves.
 
-use bocau_domain::{StoreId, StoreInfo, Timestamp};
+use bocau_domain::{Actor, AuditAction, StoreId, StoreInfo, Timestamp};
 use rusqlite::{Connection, Row, params};
+use serde_json::json;
 
+use super::audit::{self, Change};
 use super::rows::{all, first, from_count, only, store_id, time};
 use super::tx::Tx;
 use crate::{NotChanged, Result};
 
-pub(super) fn create(tx: &Tx<'_>, store: &StoreInfo) -> Result<std::result::Result<(), NotChanged>> {
+pub(super) fn create(
+    tx: &Tx<'_>,
+    store: &StoreInfo,
+    by: &Actor,
+) -> Result<std::result::Result<(), NotChanged>> {
     let is_being_deleted = first(
         tx.connection,
         "SELECT deleted_at IS NOT NULL FROM stores WHERE id = ?1",
@@ -24,6 +30,13 @@ pub(super) fn create(tx: &Tx<'_>, store: &StoreInfo) -> Result<std::result::Resu
     tx.execute(
         "INSERT INTO stores (id, name, created_at, config_version) VALUES (?1, ?2, ?3, ?4)",
         params![store.id.as_str(), store.name, created_at, Tx::first_config_version(created_at)],
+    )?;
+    audit::write(
+        tx,
+        Change {
+            to: Some(json!({ "name": store.name })),
+            ..Change::new(AuditAction::StoreCreated, Some(&store.id), &store.id, by, store.created_at)
+        },
     )?;
     Ok(Ok(()))
 }
@@ -53,22 +66,45 @@ pub(super) fn is_there(connection: &Connection, id: &StoreId) -> Result<bool> {
         .exists([id.as_str()])?)
 }
 
-pub(super) fn rename(tx: &Tx<'_>, id: &StoreId, name: &str) -> Result<Option<StoreInfo>> {
-    tx.execute(
-        "UPDATE stores SET name = ?2 WHERE id = ?1 AND deleted_at IS NULL",
-        params![id.as_str(), name],
+pub(super) fn rename(
+    tx: &Tx<'_>,
+    id: &StoreId,
+    name: &str,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Option<StoreInfo>> {
+    let Some(store) = find(tx.connection, id)? else { return Ok(None) };
+    if store.name == name {
+        return Ok(Some(store));
+    }
+    tx.execute("UPDATE stores SET name = ?2 WHERE id = ?1", params![id.as_str(), name])?;
+    audit::write(
+        tx,
+        Change {
+            from: Some(json!({ "name": store.name })),
+            to: Some(json!({ "name": name })),
+            ..Change::new(AuditAction::StoreRenamed, Some(id), id, by, now)
+        },
     )?;
-    find(tx.connection, id)
+    Ok(Some(StoreInfo { name: name.to_owned(), ..store }))
 }
 
 /// Only marks it: every verb looks at the mark, and sweeping removes the rows in small steps.
-pub(super) fn delete(tx: &Tx<'_>, id: &StoreId, now: Timestamp) -> Result<bool> {
+pub(super) fn delete(tx: &Tx<'_>, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool> {
+    let Some(store) = find(tx.connection, id)? else { return Ok(false) };
     tx.forget(id);
-    let marked = tx.execute(
-        "UPDATE stores SET deleted_at = ?2, config_version = config_version + 1 WHERE id = ?1 AND deleted_at IS NULL",
+    tx.execute(
+        "UPDATE stores SET deleted_at = ?2, config_version = config_version + 1 WHERE id = ?1",
         params![id.as_str(), now.as_millis()],
     )?;
-    Ok(marked > 0)
+    audit::write(
+        tx,
+        Change {
+            from: Some(json!({ "name": store.name })),
+            ..Change::new(AuditAction::StoreDeleted, Some(id), id, by, now)
+        },
+    )?;
+    Ok(true)
 }
 
 fn info(row: &Row<'_>) -> Result<StoreInfo> {

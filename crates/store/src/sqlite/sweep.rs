@@ -5,6 +5,7 @@ use rusqlite::params;
 
 use super::rows::{all, first, from_count, only};
 use super::tx::Tx;
+use super::{figures, resend_jobs};
 use crate::{Result, SWEEP_BATCH};
 
 /// Removes a batch. Answers whether there may be more.
@@ -13,6 +14,15 @@ pub(super) fn sweep(tx: &Tx<'_>, now: Timestamp) -> Result<bool> {
     let expired = "DELETE FROM idempotency_keys WHERE (store_id, key) IN \
                    (SELECT store_id, key FROM idempotency_keys WHERE expires_at <= ?1 LIMIT ?2)";
     left -= tx.execute(expired, params![now.as_millis(), from_count(left)])?.min(left);
+    for sql in [
+        "DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE expires_at <= ?1 LIMIT ?2)",
+        "DELETE FROM sign_in_links WHERE hash IN \
+         (SELECT hash FROM sign_in_links WHERE expires_at <= ?1 LIMIT ?2)",
+    ] {
+        left -= tx.execute(sql, params![now.as_millis(), from_count(left)])?.min(left);
+    }
+    left -= figures::sweep(tx, now, left)?.min(left);
+    left -= resend_jobs::sweep(tx, now, left)?.min(left);
     while left > 0 {
         let deleted: Option<String> =
             first(tx.connection, "SELECT id FROM stores WHERE deleted_at IS NOT NULL LIMIT 1", [], only)?;
@@ -29,6 +39,19 @@ fn sweep_store(tx: &Tx<'_>, store: &str, left: &mut usize) -> Result<()> {
         "DELETE FROM idempotency_keys WHERE store_id = ?1 AND key IN \
          (SELECT key FROM idempotency_keys WHERE store_id = ?1 LIMIT ?2)",
         "DELETE FROM api_keys WHERE hash IN (SELECT hash FROM api_keys WHERE store_id = ?1 LIMIT ?2)",
+        "DELETE FROM user_stores WHERE (user_id, store_id) IN \
+         (SELECT user_id, store_id FROM user_stores WHERE store_id = ?1 LIMIT ?2)",
+        "DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE store_id = ?1 LIMIT ?2)",
+        "DELETE FROM sign_in_links WHERE hash IN (SELECT hash FROM sign_in_links WHERE store_id = ?1 LIMIT ?2)",
+        "DELETE FROM resend_jobs WHERE id IN (SELECT id FROM resend_jobs WHERE store_id = ?1 LIMIT ?2)",
+        "DELETE FROM inbox_requests WHERE (inbox_id, id) IN \
+         (SELECT r.inbox_id, r.id FROM inboxes i JOIN inbox_requests r ON r.inbox_id = i.id \
+          WHERE i.store_id = ?1 LIMIT ?2)",
+        "DELETE FROM inboxes WHERE id IN (SELECT id FROM inboxes WHERE store_id = ?1 LIMIT ?2)",
+        "DELETE FROM hourly_deliveries WHERE store_id = ?1 AND (hour, webhook_id) IN \
+         (SELECT hour, webhook_id FROM hourly_deliveries WHERE store_id = ?1 LIMIT ?2)",
+        "DELETE FROM hourly_durations WHERE store_id = ?1 AND (hour, class) IN \
+         (SELECT hour, class FROM hourly_durations WHERE store_id = ?1 LIMIT ?2)",
         "DELETE FROM webhooks WHERE id IN (SELECT id FROM webhooks WHERE store_id = ?1 LIMIT ?2)",
         "DELETE FROM stores WHERE id IN (SELECT ?1 LIMIT ?2)",
     ] {

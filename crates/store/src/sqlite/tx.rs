@@ -1,12 +1,13 @@
 //! What a verb works with inside the writer's transaction.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 
-use bocau_domain::StoreId;
+use bocau_domain::{AuditIds, StoreId};
 use rusqlite::{Connection, Params};
 
 use super::rows::{first, from_u64, only, to_u64};
+use super::tally::{self, Tally};
 use crate::Result;
 use crate::seal::Sealer;
 
@@ -14,13 +15,29 @@ use crate::seal::Sealer;
 pub(super) struct Tx<'c> {
     pub(super) connection: &'c Connection,
     pub(super) sealer: &'c Sealer,
+    /// The ids of the entries that it writes into the audit log.
+    pub(super) audit_ids: &'c AuditIds,
     /// The config versions read so far; `None` for a store that is not there.
     versions: RefCell<HashMap<StoreId, Option<u64>>>,
+    /// What it has changed and not counted yet.
+    tally: RefCell<Tally>,
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(connection: &'c Connection, sealer: &'c Sealer) -> Self {
-        Self { connection, sealer, versions: RefCell::default() }
+    pub(super) fn new(connection: &'c Connection, sealer: &'c Sealer, audit_ids: &'c AuditIds) -> Self {
+        Self { connection, sealer, audit_ids, versions: RefCell::default(), tally: RefCell::default() }
+    }
+
+    /// Where it is counted what the transaction changes.
+    pub(super) fn tally(&self) -> RefMut<'_, Tally> {
+        self.tally.borrow_mut()
+    }
+
+    /// Writes what was counted so far; before a commit, and before the end of a part that may be rolled back
+    /// alone.
+    pub(super) fn write_tally(&self) -> Result<()> {
+        let tally = self.tally.take();
+        tally::write(self, tally)
     }
 
     /// Runs a statement that changes rows; answers how many.
@@ -68,6 +85,7 @@ impl<'c> Tx<'c> {
 
     /// After a part was rolled back.
     pub(super) fn forget_all(&self) {
+        self.tally.take();
         self.versions.borrow_mut().clear();
     }
 }

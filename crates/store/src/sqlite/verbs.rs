@@ -4,8 +4,8 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use bocau_domain::{
-    ApiKey, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp, Webhook,
-    WebhookChange, WebhookId,
+    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp,
+    Webhook, WebhookChange, WebhookId,
 };
 
 use super::{
@@ -20,8 +20,13 @@ use crate::{NotChanged, Resend, Result, Routes, Store, WebhookChanged};
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn create_store(&self, store: StoreInfo) -> Result<std::result::Result<(), NotChanged>> {
-        self.writer.run(move |tx| stores::create(tx, &store)).await
+    async fn create_store(
+        &self,
+        store: StoreInfo,
+        by: &Actor,
+    ) -> Result<std::result::Result<(), NotChanged>> {
+        let by = by.clone();
+        self.writer.run(move |tx| stores::create(tx, &store, &by)).await
     }
 
     async fn list_stores(&self, after: Option<StoreId>, limit: usize) -> Result<Vec<StoreInfo>> {
@@ -30,26 +35,37 @@ impl Store for SqliteStore {
 
     async fn find_store(&self, id: &StoreId) -> Result<Option<StoreInfo>> {
         let id = id.clone();
-        self.readers.run(move |connection| stores::find(connection, &id)).await
+        self.urgent.run(move |connection| stores::find(connection, &id)).await
     }
 
-    async fn rename_store(&self, id: &StoreId, name: String) -> Result<Option<StoreInfo>> {
-        let id = id.clone();
-        self.writer.run(move |tx| stores::rename(tx, &id, &name)).await
+    async fn rename_store(
+        &self,
+        id: &StoreId,
+        name: String,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<StoreInfo>> {
+        let (id, by) = (id.clone(), by.clone());
+        self.writer.run(move |tx| stores::rename(tx, &id, &name, &by, now)).await
     }
 
-    async fn delete_store(&self, id: &StoreId, now: Timestamp) -> Result<bool> {
-        let id = id.clone();
-        self.writer.run(move |tx| stores::delete(tx, &id, now)).await
+    async fn delete_store(&self, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool> {
+        let (id, by) = (id.clone(), by.clone());
+        self.writer.run(move |tx| stores::delete(tx, &id, &by, now)).await
     }
 
-    async fn create_webhook(&self, webhook: Webhook) -> Result<std::result::Result<(), NotChanged>> {
-        self.writer.run(move |tx| webhooks::create(tx, &webhook)).await
+    async fn create_webhook(
+        &self,
+        webhook: Webhook,
+        by: &Actor,
+    ) -> Result<std::result::Result<(), NotChanged>> {
+        let by = by.clone();
+        self.writer.run(move |tx| webhooks::create(tx, &webhook, &by)).await
     }
 
     async fn routes(&self, store: &StoreId) -> Result<Option<Routes>> {
         let (store, sealer) = (store.clone(), self.sealer.clone());
-        self.readers.run(move |connection| webhooks::routes(connection, &sealer, &store)).await
+        self.urgent.run(move |connection| webhooks::routes(connection, &sealer, &store)).await
     }
 
     async fn change_webhook(
@@ -57,15 +73,22 @@ impl Store for SqliteStore {
         store: &StoreId,
         id: WebhookId,
         change: WebhookChange,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<Option<WebhookChanged>> {
-        let store = store.clone();
-        self.writer.run(move |tx| webhooks::change(tx, &store, id, &change, now)).await
+        let (store, by) = (store.clone(), by.clone());
+        self.writer.run(move |tx| webhooks::change(tx, &store, id, &change, &by, now)).await
     }
 
-    async fn delete_webhook(&self, store: &StoreId, id: WebhookId, now: Timestamp) -> Result<bool> {
-        let store = store.clone();
-        self.writer.run(move |tx| webhooks::delete(tx, &store, id, now)).await
+    async fn delete_webhook(
+        &self,
+        store: &StoreId,
+        id: WebhookId,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (store, by) = (store.clone(), by.clone());
+        self.writer.run(move |tx| webhooks::delete(tx, &store, id, &by, now)).await
     }
 
     async fn skip_waiting(&self, webhook: WebhookId, _now: Timestamp) -> Result<usize> {
@@ -91,11 +114,11 @@ impl Store for SqliteStore {
     }
 
     async fn due_webhooks(&self) -> Result<Vec<DueWebhook>> {
-        self.readers.run(claims::due_webhooks).await
+        self.urgent.run(claims::due_webhooks).await
     }
 
     async fn next_due(&self, webhooks: Vec<WebhookId>) -> Result<Vec<DueWebhook>> {
-        self.readers.run(move |connection| claims::next_due(connection, &webhooks)).await
+        self.urgent.run(move |connection| claims::next_due(connection, &webhooks)).await
     }
 
     async fn void_claims(&self, now: Timestamp) -> Result<usize> {
@@ -149,12 +172,37 @@ impl Store for SqliteStore {
         &self,
         key: ApiKey,
         hash: [u8; 32],
+        by: &Actor,
     ) -> Result<std::result::Result<(), NotChanged>> {
-        self.writer.run(move |tx| keys::create(tx, &key, &hash)).await
+        let by = by.clone();
+        self.writer.run(move |tx| keys::create(tx, &key, &hash, &by)).await
     }
 
     async fn find_api_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>> {
-        self.readers.run(move |connection| keys::find(connection, &hash)).await
+        self.urgent.run(move |connection| keys::find(connection, &hash)).await
+    }
+
+    async fn list_api_keys(&self, store: Option<&StoreId>) -> Result<Vec<ApiKey>> {
+        let store = store.cloned();
+        self.readers.run(move |connection| keys::list(connection, store.as_ref())).await
+    }
+
+    async fn revoke_api_key(
+        &self,
+        store: Option<&StoreId>,
+        id: ApiKeyId,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (store, by) = (store.cloned(), by.clone());
+        self.writer.run(move |tx| keys::revoke(tx, store.as_ref(), id, &by, now)).await
+    }
+
+    async fn touch_api_key(&self, id: ApiKeyId, now: Timestamp) -> Result<()> {
+        if !self.urgent.run(move |connection| keys::is_stale(connection, id, now)).await? {
+            return Ok(());
+        }
+        self.writer.run(move |tx| keys::touch(tx, id, now)).await
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<bool> {
@@ -187,6 +235,7 @@ impl Store for SqliteStore {
     async fn close(&self) {
         // The writer last: the last connection to close writes the log back into the file.
         self.readers.close().await;
+        self.urgent.close().await;
         self.writer.close().await;
     }
 }

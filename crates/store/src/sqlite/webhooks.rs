@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use bocau_domain::limits::WEBHOOKS_PER_STORE_MAX;
 use bocau_domain::{
-    CustomHeader, EventPattern, PolicyOverrides, Reason, SigningSecret, SigningSecrets, StoreId, Timestamp,
-    Webhook, WebhookChange, WebhookId, WebhookUrl,
+    Actor, AuditAction, CustomHeader, EventPattern, PolicyOverrides, Reason, SigningSecret, SigningSecrets,
+    StoreId, Timestamp, Webhook, WebhookChange, WebhookId, WebhookUrl,
 };
 use rusqlite::{Connection, Row, named_params, params};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::audit::{self, Change};
 use super::rows::{
     all, first, from_count, json_text, millis, only, store_id, time, time_or_none, to_u64, unreadable, word,
     word_or_none,
 };
 use super::skipping::{Skip, skip_some};
 use super::tx::Tx;
+use super::webhook_audit;
 use crate::seal::Sealer;
 use crate::{NotChanged, Result, Routes, SKIP_BATCH, StoreError, WebhookChanged};
 
@@ -28,7 +31,11 @@ macro_rules! webhook_columns {
     };
 }
 
-pub(super) fn create(tx: &Tx<'_>, webhook: &Webhook) -> Result<std::result::Result<(), NotChanged>> {
+pub(super) fn create(
+    tx: &Tx<'_>,
+    webhook: &Webhook,
+    by: &Actor,
+) -> Result<std::result::Result<(), NotChanged>> {
     if tx.config_version(&webhook.store)?.is_none() {
         return Ok(Err(NotChanged::NotFound));
     }
@@ -53,6 +60,7 @@ pub(super) fn create(tx: &Tx<'_>, webhook: &Webhook) -> Result<std::result::Resu
     )?;
     write(tx, webhook)?;
     tx.bump_config(&webhook.store)?;
+    webhook_audit::created(tx, webhook, by)?;
     Ok(Ok(()))
 }
 
@@ -84,12 +92,15 @@ pub(super) fn change(
     store: &StoreId,
     id: WebhookId,
     change: &WebhookChange,
+    by: &Actor,
     now: Timestamp,
 ) -> Result<Option<WebhookChanged>> {
     let Some(webhook) = find(tx, store, id)? else { return Ok(None) };
+    let before = webhook.clone();
     let webhook = webhook.changed(change.clone(), now);
     write(tx, &webhook)?;
     tx.bump_config(store)?;
+    webhook_audit::changed(tx, &before, &webhook, change.secret.is_some(), by)?;
     let skipped = if change.enabled == Some(false) {
         skip_some(tx, id, Skip::Disabled(Reason::WebhookDisabled), SKIP_BATCH)?
     } else {
@@ -99,10 +110,19 @@ pub(super) fn change(
 }
 
 /// The row stays for the URL, which the history shows.
-pub(super) fn delete(tx: &Tx<'_>, store: &StoreId, id: WebhookId, now: Timestamp) -> Result<bool> {
+pub(super) fn delete(
+    tx: &Tx<'_>,
+    store: &StoreId,
+    id: WebhookId,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<bool> {
     if tx.config_version(store)?.is_none() {
         return Ok(false);
     }
+    // Not the whole webhook: one whose secrets cannot be read can still be deleted.
+    let url: Option<String> =
+        first(tx.connection, "SELECT url FROM webhooks WHERE id = ?1", [id.as_bytes()], only)?;
     let deleted = tx.execute(
         "UPDATE webhooks SET deleted_at = ?3, enabled = 0, updated_at = ?3, description = '', secret = NULL, \
          previous_secret = NULL, previous_secret_until = NULL, headers = NULL \
@@ -113,6 +133,13 @@ pub(super) fn delete(tx: &Tx<'_>, store: &StoreId, id: WebhookId, now: Timestamp
         return Ok(false);
     }
     tx.bump_config(store)?;
+    audit::write(
+        tx,
+        Change {
+            from: Some(json!({ "url": url })),
+            ..Change::new(AuditAction::WebhookDeleted, Some(store), id, by, now)
+        },
+    )?;
     skip_some(tx, id, Skip::Deleted, SKIP_BATCH)?;
     Ok(true)
 }

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use bocau_domain::AuditIds;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -137,6 +138,7 @@ impl Writer {
 }
 
 fn write_all(connection: &Connection, sealer: &Sealer, mut messages: mpsc::Receiver<Message>) {
+    let audit_ids = AuditIds::new(sealer.rng());
     while let Some(first) = messages.blocking_recv() {
         let mut group = Group::default();
         group.take(first);
@@ -148,7 +150,7 @@ fn write_all(connection: &Connection, sealer: &Sealer, mut messages: mpsc::Recei
         if group.closes {
             messages.close();
         }
-        group.write(connection, sealer);
+        group.write(&|| Tx::new(connection, sealer, &audit_ids));
     }
 }
 
@@ -184,14 +186,14 @@ impl Group {
         self.parts < GROUP_PARTS_MAX && self.bytes < GROUP_BYTES_MAX && !self.closes
     }
 
-    fn write(mut self, connection: &Connection, sealer: &Sealer) {
+    fn write<'c>(mut self, begin: &dyn Fn() -> Tx<'c>) {
         if self.commands.is_empty() {
             return;
         }
-        let committed = match self.pass(connection, sealer, Pass::Straight) {
+        let committed = match self.pass(&begin(), Pass::Straight) {
             // No part is to blame for a full disk; and where there is one part, we know the culprit.
             Err(error) if self.parts > 1 && !matches!(error, StoreError::Unavailable(_)) => {
-                self.pass(connection, sealer, Pass::Guarded)
+                self.pass(&begin(), Pass::Guarded)
             }
             end => end,
         };
@@ -200,20 +202,21 @@ impl Group {
         }
     }
 
-    fn pass(&mut self, connection: &Connection, sealer: &Sealer, pass: Pass) -> Result<()> {
+    fn pass(&mut self, tx: &Tx<'_>, pass: Pass) -> Result<()> {
+        let connection = tx.connection;
         // A transaction that could not even be rolled back the last time.
         roll_back(connection);
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let tx = Tx::new(connection, sealer);
         let mut run = || -> Result<()> {
             for command in &mut self.commands {
                 for part in 0..command.parts() {
                     match pass {
-                        Pass::Straight => run_part(command.as_mut(), part, &tx)?,
-                        Pass::Guarded => run_guarded(command.as_mut(), part, &tx)?,
+                        Pass::Straight => run_part(command.as_mut(), part, tx)?,
+                        Pass::Guarded => run_guarded(command.as_mut(), part, tx)?,
                     }
                 }
             }
+            tx.write_tally()?;
             // Whatever stops a commit, no part is to blame for it.
             connection.prepare_cached("COMMIT")?.execute([]).map_err(|error| {
                 match StoreError::from(error) {
@@ -238,7 +241,7 @@ fn run_part(command: &mut dyn Command, part: usize, tx: &Tx<'_>) -> Result<()> {
 
 fn run_guarded(command: &mut dyn Command, part: usize, tx: &Tx<'_>) -> Result<()> {
     tx.execute("SAVEPOINT part", [])?;
-    match run_part(command, part, tx) {
+    match run_part(command, part, tx).and_then(|()| tx.write_tally()) {
         Ok(()) => {}
         Err(error @ StoreError::Unavailable(_)) => return Err(error),
         // SQLite ends the transaction by itself on the worst errors; what ran before is gone too.

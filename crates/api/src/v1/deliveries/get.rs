@@ -1,11 +1,12 @@
 //! `GET /stores/{store}/deliveries/{id}`
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::Scope;
 
 use super::view::{AttemptView, DeliveryView, DeliveryWithHistory, payload};
 use crate::auth::Caller;
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::v1::ProblemRef;

@@ -1,13 +1,14 @@
 //! `POST /stores/{store}/deliveries/{id}/resend`
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::Scope;
 use bocau_store::Resend;
 use http::StatusCode;
 
 use super::view::DeliveryView;
 use crate::auth::Caller;
+use crate::path::Path;
 use crate::problem::{Kind, Problem, text};
 use crate::router::Api;
 use crate::v1::ProblemRef;
@@ -25,7 +26,7 @@ pub async fn resend_delivery(
 ) -> Result<(StatusCode, Json<DeliveryView>), Problem> {
     let store = caller.store(&store, Scope::Manage)?;
     let id = id.parse().map_err(|_| Problem::no_delivery())?;
-    match api.engine().resend(&store, id).await? {
+    match api.engine().resend(store, id).await? {
         Resend::Accepted { delivery, .. } => Ok((StatusCode::ACCEPTED, Json(delivery.into()))),
         Resend::NotFound => Err(Problem::no_delivery()),
         Resend::NoWebhook => {

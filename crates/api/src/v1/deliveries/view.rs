@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::problem::Problem;
 use crate::time::to_rfc3339;
 use crate::v1::HeaderView;
+use crate::v1::words::{AttemptOutcome, AttemptTrigger, DeliveryReason, DeliveryStatus};
 
 /// A row of the page Sự kiện webhook.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,11 +28,11 @@ pub struct DeliveryView {
     pub event_type: String,
     /// ID đối tượng.
     pub object_id: String,
-    /// Trạng thái: `pending`, `retrying`, `succeeded`, `failed` or `skipped`.
+    /// Trạng thái.
+    #[schema(value_type = DeliveryStatus)]
     pub status: String,
-    /// Why it was skipped, or failed before its attempts were used up: `no_webhook`, `webhook_disabled`,
-    /// `webhook_deleted`, `webhook_gone` or `interrupted`.
-    #[schema(required)]
+    /// Why it was skipped, or failed before its attempts were used up.
+    #[schema(required, value_type = Option<DeliveryReason>)]
     pub reason: Option<String>,
     /// Whether it came from “gửi thử” and carries a sample.
     pub test: bool,
@@ -51,6 +52,8 @@ pub struct DeliveryView {
     /// When the next automatic attempt is due.
     #[schema(required, format = DateTime)]
     pub next_attempt_at: Option<String>,
+    /// Whether a resend was asked for and is still to come.
+    pub resend_waiting: bool,
 }
 
 impl From<Delivery> for DeliveryView {
@@ -71,6 +74,7 @@ impl From<Delivery> for DeliveryView {
             last_error: row.last_error,
             created_at: to_rfc3339(row.created_at),
             next_attempt_at: row.state.next_attempt_at.map(to_rfc3339),
+            resend_waiting: row.state.resend_at.is_some(),
         }
     }
 }
@@ -81,15 +85,16 @@ impl From<Delivery> for DeliveryView {
 pub struct AttemptView {
     /// Counts from 1 within the delivery.
     pub number: u32,
-    /// `auto`, `manual` or `test`.
+    /// What set it off.
+    #[schema(value_type = AttemptTrigger)]
     pub trigger: String,
     /// When it began.
     #[schema(format = DateTime)]
     pub started_at: String,
     /// Milliseconds from its start to the end of the answer, or to giving up.
     pub duration_ms: u64,
-    /// `success`, `http_error`, `rejected`, `timeout`, `dns_error`, `connect_error`, `tls_error`, `blocked`,
-    /// `protocol_error` or `interrupted`.
+    /// How it ended.
+    #[schema(value_type = AttemptOutcome)]
     pub outcome: String,
     /// The answer's status code.
     #[schema(required)]

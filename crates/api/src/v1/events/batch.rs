@@ -1,19 +1,23 @@
 //! `POST /stores/{store}/events/batch`
 
+use std::fmt;
+
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::Scope;
 use bocau_domain::limits::{BATCH_EVENTS_MAX, BATCH_REQUEST_BYTES_MAX};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::view::{NewEvent, PublishedView, idempotency_key};
 use crate::auth::Caller;
 use crate::body;
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::refusals::invalid;
 use crate::router::Api;
@@ -25,9 +29,37 @@ use crate::v1::ProblemRef;
 #[schema(as = NewEvents)]
 pub struct NewEvents<'a> {
     /// 1 to 500 events, 8 MiB in all.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "at_most_one_too_many")]
     #[schema(value_type = Vec<NewEvent>)]
     events: Vec<&'a RawValue>,
+}
+
+/// Reads one element more than there may be and passes over the rest: a body of eight million zeros is
+/// refused without becoming a list of them.
+fn at_most_one_too_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de RawValue>, D::Error> {
+    struct Events;
+
+    impl<'de> Visitor<'de> for Events {
+        type Value = Vec<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a sequence")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut events = Vec::new();
+            while events.len() <= BATCH_EVENTS_MAX {
+                match list.next_element()? {
+                    Some(event) => events.push(event),
+                    None => return Ok(events),
+                }
+            }
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(events)
+        }
+    }
+
+    deserializer.deserialize_seq(Events)
 }
 
 /// What became of them, in the order of the request.
@@ -60,11 +92,15 @@ pub async fn publish_events(
 ) -> Result<(StatusCode, Json<PublishedEvents>), Problem> {
     let store = caller.store(&store, Scope::Publish)?;
     let engine = api.engine();
-    let bytes = body::read(&headers, body, BATCH_REQUEST_BYTES_MAX).await?;
+    let bytes = body::read(&api, &headers, body, BATCH_REQUEST_BYTES_MAX).await?;
     let idempotency = idempotency_key(&headers, &bytes)?;
     let batch: NewEvents<'_> = body::parse(&bytes)?;
     if !(1..=BATCH_EVENTS_MAX).contains(&batch.events.len()) {
-        return Err(invalid("/events", "Mỗi lần gửi từ 1 đến 500 sự kiện.", "A batch has 1 to 500 events."));
+        return Err(invalid(
+            "/events",
+            "Mỗi yêu cầu có từ 1 đến 500 sự kiện.",
+            "A batch has 1 to 500 events.",
+        ));
     }
     let mut events = Vec::with_capacity(batch.events.len());
     for (place, new) in batch.events.iter().enumerate() {

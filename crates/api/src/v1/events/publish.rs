@@ -2,17 +2,22 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::Scope;
 use bocau_domain::limits::EVENT_REQUEST_BYTES_MAX;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::view::{NewEvent, PublishedView, idempotency_key};
 use crate::auth::Caller;
 use crate::body;
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::v1::ProblemRef;
+
+/// Bytes around a payload that are kept with it rather than copied from.
+const AROUND_PAYLOAD_MAX: usize = 1024;
 
 /// Publishes an event. Needs `publish`. It is durable when this answers 202.
 #[utoipa::path(post, path = "/stores/{store}/events", tag = "events",
@@ -36,12 +41,21 @@ pub async fn publish_event(
 ) -> Result<(StatusCode, Json<PublishedView>), Problem> {
     let store = caller.store(&store, Scope::Publish)?;
     let engine = api.engine();
-    let bytes = body::read(&headers, body, EVENT_REQUEST_BYTES_MAX).await?;
+    let bytes = body::read(&api, &headers, body, EVENT_REQUEST_BYTES_MAX).await?;
     let idempotency = idempotency_key(&headers, &bytes)?;
     let new: NewEvent<'_> = body::parse(&bytes)?;
-    // The payload stays where it is in the request's own buffer.
-    let event = new.checked("", engine.catalogue(), |payload| bytes.slice_ref(payload.as_bytes()))?;
+    let event = new.checked("", engine.catalogue(), |payload| kept(&bytes, payload))?;
     let published = engine.publish(&store, vec![event], idempotency).await?;
     let first = published.events.first().copied().ok_or_else(Problem::internal)?;
     Ok((StatusCode::ACCEPTED, Json(PublishedView::new(first, published.is_duplicate))))
+}
+
+/// The payload stays where it is in the request's own buffer, unless that would hold much more in memory than
+/// the payload.
+fn kept(body: &Bytes, payload: &str) -> Bytes {
+    if body.len() <= payload.len() + AROUND_PAYLOAD_MAX {
+        body.slice_ref(payload.as_bytes())
+    } else {
+        Bytes::copy_from_slice(payload.as_bytes())
+    }
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::Scope;
 use bocau_domain::limits::CONFIG_REQUEST_BYTES_MAX;
 use http::HeaderMap;
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::view::{StoreView, name};
 use crate::auth::Caller;
 use crate::body::read_json;
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::v1::ProblemRef;
@@ -39,7 +40,9 @@ pub async fn change_store(
 ) -> Result<Json<StoreView>, Problem> {
     let id = caller.store(&store, Scope::Manage)?;
     caller.require_platform(Scope::Manage)?;
-    let change: StoreChange = read_json(&headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
-    let renamed = api.engine().store().rename_store(&id, name(&change.name)?).await?;
+    let change: StoreChange = read_json(&api, &headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
+    let engine = api.engine();
+    let now = engine.clock().now();
+    let renamed = engine.store().rename_store(&id, name(&change.name)?, &caller.actor(), now).await?;
     Ok(Json(renamed.ok_or_else(Problem::no_store)?.into()))
 }

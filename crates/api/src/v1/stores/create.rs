@@ -41,7 +41,7 @@ pub async fn create_store(
     body: Body,
 ) -> Result<(StatusCode, Json<StoreView>), Problem> {
     caller.require_platform(Scope::Manage)?;
-    let new: NewStore = read_json(&headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
+    let new: NewStore = read_json(&api, &headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
     let engine = api.engine();
     let id = match new.id {
         None => engine.ids().store_id(),
@@ -50,7 +50,7 @@ pub async fn create_store(
         })?,
     };
     let store = StoreInfo { id, name: name(&new.name)?, created_at: engine.clock().now() };
-    match engine.store().create_store(store.clone()).await? {
+    match engine.store().create_store(store.clone(), &caller.actor()).await? {
         Ok(()) => Ok((StatusCode::CREATED, Json(store.into()))),
         Err(NotChanged::BeingDeleted) => {
             let detail = text(

@@ -1,10 +1,11 @@
 //! `DELETE /stores/{store}`
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::Scope;
 use http::StatusCode;
 
 use crate::auth::Caller;
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::v1::ProblemRef;
@@ -22,10 +23,8 @@ pub async fn delete_store(
 ) -> Result<StatusCode, Problem> {
     let id = caller.store(&store, Scope::Manage)?;
     caller.require_platform(Scope::Manage)?;
-    let engine = api.engine();
-    if !engine.store().delete_store(&id, engine.clock().now()).await? {
+    if !api.engine().delete_store(id, caller.actor()).await? {
         return Err(Problem::no_store());
     }
-    engine.config_changed(&id, None);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,11 +1,12 @@
 //! `GET /stores/{store}`
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::Scope;
 
 use super::view::StoreView;
 use crate::auth::Caller;
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::v1::ProblemRef;

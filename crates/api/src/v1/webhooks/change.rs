@@ -2,19 +2,22 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::limits::CONFIG_REQUEST_BYTES_MAX;
-use bocau_domain::{Scope, WebhookChange};
+use bocau_domain::{Scope, WebhookChange, WebhookId};
 use http::HeaderMap;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::get::find;
 use super::view::{
-    PolicyFields, WebhookView, description, events, given, headers as custom_headers, url, view,
+    PolicyFields, WebhookView, description, events, given, headers as custom_headers, not_null, url, view,
 };
 use crate::auth::Caller;
 use crate::body::read_json;
+use crate::path::Path;
 use crate::problem::Problem;
+use crate::refusals::policy_refused;
 use crate::router::Api;
 use crate::v1::{HeaderView, ProblemRef};
 
@@ -24,14 +27,19 @@ use crate::v1::{HeaderView, ProblemRef};
 #[schema(as = WebhookChange)]
 pub struct ChangeWebhook {
     /// A new URL.
+    #[serde(default, deserialize_with = "not_null")]
     url: Option<String>,
     /// New events, all of them.
+    #[serde(default, deserialize_with = "not_null")]
     events: Option<Vec<String>>,
     /// New headers, all of them, with their values.
+    #[serde(default, deserialize_with = "not_null")]
     headers: Option<Vec<HeaderView>>,
     /// A new note.
+    #[serde(default, deserialize_with = "not_null")]
     description: Option<String>,
     /// On or off. Off skips what waits.
+    #[serde(default, deserialize_with = "not_null")]
     enabled: Option<bool>,
     /// Automatic attempts in all; `null` goes back to the server's setting.
     #[serde(default, deserialize_with = "given")]
@@ -64,8 +72,8 @@ pub async fn change_webhook(
     body: Body,
 ) -> Result<Json<WebhookView>, Problem> {
     let store = caller.store(&store, Scope::Manage)?;
-    let id = id.parse().map_err(|_| Problem::no_webhook())?;
-    let change: ChangeWebhook = read_json(&headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
+    let id: WebhookId = id.parse().map_err(|_| Problem::no_webhook())?;
+    let change: ChangeWebhook = read_json(&api, &headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
     let engine = api.engine();
     let policy = PolicyFields {
         max_attempts: change.max_attempts,
@@ -73,17 +81,23 @@ pub async fn change_webhook(
         retry_schedule_seconds: change.retry_schedule_seconds,
         timeout_seconds: change.timeout_seconds,
     };
+    let policy = policy.checked()?;
+    find(&api, &store, &id.to_string())
+        .await?
+        .policy
+        .changed(policy.clone())
+        .check()
+        .map_err(policy_refused)?;
     let change = WebhookChange {
         url: change.url.map(|raw| url(&raw, engine)).transpose()?,
         events: change.events.map(|names| events(&names, engine)).transpose()?,
         headers: change.headers.map(|list| custom_headers(list, engine)).transpose()?,
         description: change.description.map(description).transpose()?,
         enabled: change.enabled,
-        policy: policy.checked()?,
+        policy,
         secret: None,
     };
-    let changed = engine.store().change_webhook(&store, id, change, engine.clock().now()).await?;
-    let webhook = changed.ok_or_else(Problem::no_webhook)?.webhook;
-    engine.config_changed(&store, (!webhook.enabled).then_some(id));
+    let changed = engine.change_webhook(store, id, change, caller.actor()).await?;
+    let webhook = changed.ok_or_else(Problem::no_webhook)?;
     Ok(Json(view(&webhook, engine, true)))
 }

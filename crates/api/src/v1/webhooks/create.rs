@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::limits::{CONFIG_REQUEST_BYTES_MAX, WEBHOOKS_PER_STORE_MAX};
 use bocau_domain::{PolicyOverrides, Scope, SigningSecret, SigningSecrets, Webhook};
 use bocau_store::NotChanged;
@@ -16,6 +16,7 @@ use super::view::{
 };
 use crate::auth::Caller;
 use crate::body::read_json;
+use crate::path::Path;
 use crate::problem::{Kind, Problem, text};
 use crate::router::Api;
 use crate::v1::{HeaderView, ProblemRef};
@@ -84,7 +85,7 @@ pub async fn create_webhook(
     body: Body,
 ) -> Result<(StatusCode, Json<CreatedWebhook>), Problem> {
     let store = caller.store(&store, Scope::Manage)?;
-    let new: NewWebhook = read_json(&headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
+    let new: NewWebhook = read_json(&api, &headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
     let engine = api.engine();
     let policy = PolicyFields {
         max_attempts: new.max_attempts,
@@ -95,7 +96,7 @@ pub async fn create_webhook(
     let now = engine.clock().now();
     let webhook = Webhook {
         id: engine.ids().webhook_id(),
-        store: store.clone(),
+        store,
         url: url(&new.url, engine)?,
         events: events(&new.events, engine)?,
         headers: custom_headers(new.headers, engine)?,
@@ -111,11 +112,8 @@ pub async fn create_webhook(
         secret: webhook.secrets.current.reveal().expose_secret().to_owned(),
         webhook: view(&webhook, engine, true),
     };
-    match engine.store().create_webhook(webhook).await? {
-        Ok(()) => {
-            engine.config_changed(&store, None);
-            Ok((StatusCode::CREATED, Json(created)))
-        }
+    match engine.create_webhook(webhook, caller.actor()).await? {
+        Ok(()) => Ok((StatusCode::CREATED, Json(created))),
         Err(NotChanged::TooMany) => {
             let detail = text(
                 format!("Mỗi cửa hàng có tối đa {WEBHOOKS_PER_STORE_MAX} webhook. Hãy xóa bớt trước."),

@@ -1,10 +1,11 @@
 //! `DELETE /stores/{store}/webhooks/{id}`
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::Scope;
 use http::StatusCode;
 
 use crate::auth::Caller;
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::v1::ProblemRef;
@@ -21,10 +22,8 @@ pub async fn delete_webhook(
 ) -> Result<StatusCode, Problem> {
     let store = caller.store(&store, Scope::Manage)?;
     let id = id.parse().map_err(|_| Problem::no_webhook())?;
-    let engine = api.engine();
-    if !engine.store().delete_webhook(&store, id, engine.clock().now()).await? {
+    if !api.engine().delete_webhook(store, id, caller.actor()).await? {
         return Err(Problem::no_webhook());
     }
-    engine.config_changed(&store, Some(id));
     Ok(StatusCode::NO_CONTENT)
 }

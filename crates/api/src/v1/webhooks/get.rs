@@ -1,11 +1,12 @@
 //! `GET /stores/{store}/webhooks/{id}`
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bocau_domain::{Scope, StoreId, Webhook};
 
 use super::view::{WebhookView, view};
 use crate::auth::Caller;
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::v1::ProblemRef;

@@ -1,9 +1,9 @@
 //! `GET /stores/{store}/webhooks/{id}/secret`
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
-use bocau_domain::{Scope, Timestamp, Webhook};
+use bocau_domain::{AuditAction, AuditEntry, Scope, Timestamp, Webhook};
 use http::header::CACHE_CONTROL;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::get::find;
 use crate::auth::Caller;
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::time::to_rfc3339;
@@ -49,5 +50,18 @@ pub async fn get_webhook_secret(
 ) -> Result<impl IntoResponse, Problem> {
     let store = caller.store(&store, Scope::Manage)?;
     let webhook = find(&api, &store, &id).await?;
-    Ok(answer(&webhook, api.engine().clock().now()))
+    let (engine, now) = (api.engine(), api.engine().clock().now());
+    let entry = AuditEntry {
+        id: engine.ids().audit_id(),
+        at: now,
+        actor: caller.actor(),
+        action: AuditAction::WebhookSecretShown,
+        store: Some(store),
+        subject: webhook.id.to_string(),
+        from: None,
+        to: None,
+    };
+    // Nobody sees a secret without a line about it.
+    engine.store().note_audit(entry).await?;
+    Ok(answer(&webhook, now))
 }

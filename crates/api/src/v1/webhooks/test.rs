@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bocau_domain::limits::CONFIG_REQUEST_BYTES_MAX;
 use bocau_domain::{CatalogueEntry, EventType, Scope, Webhook};
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::get::find;
 use crate::auth::Caller;
 use crate::body;
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::refusals::{invalid, unknown_event_type};
 use crate::router::Api;
@@ -49,7 +50,7 @@ pub struct TestWaiting {
 
 /// Sends a sample to a webhook (gửi thử), through the same path as real events, once, and answers how it
 /// went. Works on a disabled webhook too. Needs `manage`.
-#[utoipa::path(post, path = "/stores/{store}/webhooks/{id}/test", tag = "webhooks", params(("store" = String, Path, description = "The store's id"), ("id" = String, Path, description = "The webhook's id")), request_body(content = Option<TestWebhook>), responses(
+#[utoipa::path(post, path = "/stores/{store}/webhooks/{id}/test", tag = "webhooks", params(("store" = String, Path, description = "The store's id"), ("id" = String, Path, description = "The webhook's id")), request_body(content = TestWebhook, description = "May be left out"), responses(
     (status = 200, description = "The attempt.", body = TestResult),
     (status = 202, description = "Still waiting for its turn behind other deliveries; look the delivery up.", body = TestWaiting),
     (status = "4XX", description = "Refused.", body = ProblemRef, content_type = "application/problem+json"),
@@ -62,7 +63,7 @@ pub async fn test_webhook(
     body: Body,
 ) -> Result<Response, Problem> {
     let store = caller.store(&store, Scope::Manage)?;
-    let bytes = body::read(&headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
+    let bytes = body::read(&api, &headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
     let asked = if bytes.is_empty() { TestWebhook::default() } else { body::parse(&bytes)? };
     let webhook = find(&api, &store, &id).await?;
     let engine = api.engine();

@@ -48,6 +48,10 @@ pub struct WebhookView {
     pub retry_schedule_seconds: Option<Vec<u64>>,
     /// The deadline of one attempt, the answer's body included.
     pub timeout_seconds: u64,
+    /// The part of the last 24 hours' ended deliveries that was acknowledged, 0 to 1; `null` where none has
+    /// ended, and outside the list.
+    #[schema(required)]
+    pub success_rate_24h: Option<f64>,
     /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -80,6 +84,7 @@ pub fn view(webhook: &Webhook, engine: &Engine, shows_values: bool) -> WebhookVi
         retry_interval_seconds: interval,
         retry_schedule_seconds: schedule,
         timeout_seconds: policy.timeout.as_secs(),
+        success_rate_24h: None,
         created_at: to_rfc3339(webhook.created_at),
         updated_at: to_rfc3339(webhook.updated_at),
     }
@@ -112,6 +117,13 @@ pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// A field that may be left out but is never `null`.
+pub(super) fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl PolicyFields {

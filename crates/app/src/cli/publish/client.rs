@@ -24,6 +24,8 @@ use super::input::Batch;
 const TRIES_MAX: u32 = 10;
 /// The longest wait between two tries, whatever the server asks for.
 const WAIT_MAX: Duration = Duration::from_mins(1);
+/// How long a connection may take to come about.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an answer may take: longer than the server takes to give up itself.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(90);
 /// Bytes of an answer: far more than one for 500 events has.
@@ -45,6 +47,8 @@ struct PublishedEvents {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Problem {
+    #[serde(rename = "type")]
+    pub(super) slug: String,
     pub(super) status: u16,
     pub(super) title: String,
     pub(super) detail: String,
@@ -64,8 +68,10 @@ pub(super) struct FieldProblem {
 pub(super) enum Failure {
     /// The server said so; nothing of the batch was written.
     Refused(Problem),
+    /// There was no connection, so nothing of the batch was written.
+    NotSent(String),
     /// No answer that can be understood; the batch may or may not have been written.
-    Unreachable(String),
+    Unanswered(String),
 }
 
 /// A client of one store of one server.
@@ -94,11 +100,14 @@ impl Client {
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", api_key.expose_secret()))
             .map_err(|_| anyhow::anyhow!("the API key has a character in it that no header may have"))?;
         authorization.set_sensitive(true);
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(CONNECT_TIME_MAX));
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls_config(base.starts_with("https://"))?)
             .https_or_http()
             .enable_http1()
-            .build();
+            .wrap_connector(tcp);
         Ok(Self {
             http: HttpClient::builder(TokioExecutor::new()).build(connector),
             one: one.with_context(unusable)?,
@@ -164,26 +173,25 @@ impl Client {
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Option<Duration>, Bytes), Failure> {
-        let uri = request.uri().clone();
-        let unreachable = |problem: String| {
-            let host = uri.authority().map_or("", |authority| authority.as_str());
-            Failure::Unreachable(format!(
-                "no answer from {host}: {problem}; the last request may have been taken in, and with \
-                 --idempotency-key it can be sent again without harm"
-            ))
-        };
+        let host = request.uri().authority().map_or_else(String::new, ToString::to_string);
+        let unanswered = |problem: String| Failure::Unanswered(format!("no answer from {host}: {problem}"));
         let answered = async {
-            let response =
-                self.http.request(request).await.map_err(|error| unreachable(described(&error)))?;
+            let response = self.http.request(request).await.map_err(|error| {
+                if error.is_connect() {
+                    Failure::NotSent(format!("no connection to {host}: {}", described(&error)))
+                } else {
+                    unanswered(described(&error))
+                }
+            })?;
             let (status, wait) = (response.status(), asked_wait(&response));
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| unreachable(error.to_string()))?.to_bytes();
+            let body = body.map_err(|error| unanswered(error.to_string()))?.to_bytes();
             Ok((status, wait, body))
         };
         tokio::select! {
             answer = answered => answer,
             () = self.clock.sleep(ANSWER_TIME_MAX) => {
-                Err(unreachable(format!("nothing came within {} s", ANSWER_TIME_MAX.as_secs())))
+                Err(unanswered(format!("nothing came within {} s", ANSWER_TIME_MAX.as_secs())))
             }
         }
     }
@@ -202,7 +210,7 @@ fn understood(answer: &[u8], count: usize) -> Result<Vec<PublishedEvent>, Failur
     } else {
         serde_json::from_slice(answer).map(|PublishedEvents { results }| results)
     };
-    read.map_err(|error| Failure::Unreachable(format!("the server's answer cannot be understood: {error}")))
+    read.map_err(|error| Failure::Unanswered(format!("the server's answer cannot be understood: {error}")))
 }
 
 /// The problem of an answer; something like one where a proxy answered in the server's place.

@@ -40,8 +40,12 @@ pub(super) enum ObjectSource {
 /// Where a value stands; both count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    value: u64,
-    line: u64,
+    /// Its number among the values.
+    pub value: u64,
+    /// The line on which it begins.
+    pub line: u64,
+    /// Whether no other value stands before it on that line.
+    pub begins_line: bool,
 }
 
 impl fmt::Display for Place {
@@ -71,43 +75,58 @@ pub(super) struct Batch {
 
 /// Why the input cannot be read on.
 #[derive(Debug)]
-pub(super) struct InputError(String);
+pub(super) struct InputError {
+    /// What is wrong with which value.
+    pub problem: String,
+    /// The first value that was not handed on; the one that is wrong, or one before it.
+    pub from: Place,
+}
 
-impl fmt::Display for InputError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// What is wrong with the value at a place.
+struct BadValue {
+    place: Place,
+    problem: String,
 }
 
 /// Reads to the end of the input, to the first value that is no event, or until nobody takes the batches.
-/// What was gathered before such a value is handed on first.
+///
+/// A batch that such a value interrupts is not handed on: sent under its idempotency key, it would keep the
+/// full batch, which the repaired input makes, from ever being taken in.
 pub(super) fn read(input: impl Read, shape: &Shape, batches: &mpsc::Sender<Result<Batch, InputError>>) {
     let mut batch = Batch::default();
     let mut is_wanted = true;
     let mut failed = None;
     for_each_value(input, |value| {
-        let (item, end) =
-            value.and_then(|value| Ok((item(&value, shape)?, value.end))).unwrap_or_else(|error| {
-                failed = Some(error);
-                (None, 0)
-            });
-        let Some(item) = item else { return false };
-        let is_full =
-            batch.items.len() == BATCH_EVENTS_MAX || batch.bytes + item.json.len() > BATCH_BYTES_MAX;
-        if is_full && !batch.items.is_empty() {
-            is_wanted = batches.blocking_send(Ok(std::mem::take(&mut batch))).is_ok();
+        let (item, end) = match value.and_then(|value| Ok((item(&value, shape)?, value.end))) {
+            Ok(read) => read,
+            Err(bad) => {
+                failed = Some(bad);
+                return false;
+            }
+        };
+        let mut hand_on =
+            |batch: &mut Batch| is_wanted &= batches.blocking_send(Ok(std::mem::take(batch))).is_ok();
+        if batch.bytes + item.json.len() > BATCH_BYTES_MAX && !batch.items.is_empty() {
+            hand_on(&mut batch);
         }
         batch.bytes += item.json.len() + 1;
         batch.end = end;
         batch.items.push(item);
+        if batch.items.len() == BATCH_EVENTS_MAX {
+            hand_on(&mut batch);
+        }
         is_wanted
     });
-    if is_wanted && !batch.items.is_empty() {
-        is_wanted = batches.blocking_send(Ok(batch)).is_ok();
-    }
-    if is_wanted && let Some(error) = failed {
+    let last = match failed {
+        Some(BadValue { place, problem }) => {
+            let from = batch.items.first().map_or(place, |first| first.place);
+            Err(InputError { problem: format!("{place} {problem}"), from })
+        }
+        None => Ok(batch),
+    };
+    if is_wanted && last.as_ref().map_or(true, |batch| !batch.items.is_empty()) {
         // Nobody to tell is nobody to tell.
-        drop(batches.blocking_send(Err(error)));
+        drop(batches.blocking_send(last));
     }
 }
 
@@ -120,7 +139,7 @@ struct RawItem {
 }
 
 /// Hands each value over until there is none, one is broken, or `take` has enough.
-fn for_each_value(input: impl Read, mut take: impl FnMut(Result<RawItem, InputError>) -> bool) {
+fn for_each_value(input: impl Read, mut take: impl FnMut(Result<RawItem, BadValue>) -> bool) {
     let lines = Rc::new(RefCell::new(Lines::default()));
     let counted = Counted { inner: input, lines: lines.clone() };
     let mut values = serde_json::Deserializer::from_reader(counted).into_iter::<Box<RawValue>>();
@@ -128,13 +147,21 @@ fn for_each_value(input: impl Read, mut take: impl FnMut(Result<RawItem, InputEr
     while let Some(value) = values.next() {
         count += 1;
         let end = values.byte_offset() as u64;
-        let value =
-            value.map_err(|error| InputError(format!("value {count} of the input is no JSON: {error}")));
-        let value = value.map(|json| {
-            let line = lines.borrow_mut().line_at(end.saturating_sub(json.get().len() as u64));
-            lines.borrow_mut().value_ended(end);
-            RawItem { json, place: Place { value: count, line }, end }
-        });
+        let mut lines = lines.borrow_mut();
+        let start = value.as_ref().map_or(lines.value_start(), |json| end - json.get().len() as u64);
+        let (line, begins_line) = lines.value_begins(start);
+        let place = Place { value: count, line, begins_line };
+        let value = match value {
+            Ok(json) => {
+                lines.value_ended(end);
+                Ok(RawItem { json, place, end })
+            }
+            Err(error) if error.is_io() => {
+                Err(BadValue { place, problem: format!("cannot be read: {error}") })
+            }
+            Err(error) => Err(BadValue { place, problem: format!("is no JSON: {error}") }),
+        };
+        drop(lines);
         let is_broken = value.is_err();
         if !take(value) || is_broken {
             break;
@@ -143,9 +170,9 @@ fn for_each_value(input: impl Read, mut take: impl FnMut(Result<RawItem, InputEr
 }
 
 /// The event that a value stands for.
-fn item(value: &RawItem, shape: &Shape) -> Result<Option<Item>, InputError> {
+fn item(value: &RawItem, shape: &Shape) -> Result<Item, BadValue> {
     let place = value.place;
-    let refused = |problem: String| InputError(format!("{place} {problem}"));
+    let refused = |problem: String| BadValue { place, problem };
     let json = value.json.get();
     if json.starts_with('[') {
         return Err(refused(
@@ -170,7 +197,7 @@ fn item(value: &RawItem, shape: &Shape) -> Result<Option<Item>, InputError> {
     if json.len() > EVENT_REQUEST_BYTES_MAX {
         return Err(refused(format!("has {} bytes; an event has at most 512 KiB", json.len())));
     }
-    Ok(Some(Item { place, json }))
+    Ok(Item { place, json })
 }
 
 /// The object id in a field of a payload: a text, or an integer as it is written.
@@ -193,9 +220,30 @@ struct Lines {
     passed: u64,
     /// Where the last value ended.
     value_end: u64,
+    /// The line on which it ended; 0 before the first.
+    value_end_line: u64,
+    /// The first byte after it that is no space.
+    next_start: Option<u64>,
 }
 
 impl Lines {
+    /// Where the value begins that is being read.
+    fn value_start(&self) -> u64 {
+        self.next_start.unwrap_or(self.read)
+    }
+
+    /// The line of a value's first byte, and whether no other value stands on it before.
+    fn value_begins(&mut self, start: u64) -> (u64, bool) {
+        let line = self.line_at(start);
+        (line, line > self.value_end_line)
+    }
+
+    fn value_ended(&mut self, at: u64) {
+        self.value_end = at;
+        self.value_end_line = self.line_at(at);
+        self.next_start = None;
+    }
+
     /// The line of a byte; never asked for one before the last.
     fn line_at(&mut self, offset: u64) -> u64 {
         while self.breaks.front().is_some_and(|line_break| *line_break < offset) {
@@ -205,12 +253,21 @@ impl Lines {
         self.passed + 1
     }
 
-    fn value_ended(&mut self, at: u64) {
-        self.value_end = at;
+    fn note(&mut self, bytes: &[u8]) {
+        for (byte, offset) in bytes.iter().zip(self.read..) {
+            if *byte == b'\n' {
+                self.breaks.push_back(offset);
+            }
+            if self.next_start.is_none() && !byte.is_ascii_whitespace() {
+                self.next_start = Some(offset);
+            }
+        }
+        self.read += bytes.len() as u64;
     }
 }
 
-/// Notes the line breaks of what is read, and ends a value that has no end.
+/// Notes the line breaks of what is read, and ends a value that has no end. The deserializer asks for one byte
+/// after the other, and for none beyond the end of an object before it has been handed over.
 struct Counted<R> {
     inner: R,
     lines: Rc<RefCell<Lines>>,
@@ -220,10 +277,7 @@ impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         let mut lines = self.lines.borrow_mut();
-        let start = lines.read;
-        lines.read += count as u64;
-        let breaks = buffer[..count].iter().zip(start..).filter(|(byte, _)| **byte == b'\n');
-        lines.breaks.extend(breaks.map(|(_, offset)| offset));
+        lines.note(&buffer[..count]);
         if lines.read - lines.value_end > VALUE_BYTES_MAX {
             let text = format!("a value is longer than {} MiB", VALUE_BYTES_MAX / 1024 / 1024);
             return Err(io::Error::other(text));
@@ -241,7 +295,7 @@ mod tests {
     }
 
     /// What is sent, and how it ended.
-    fn all(input: &str, shape: &Shape) -> (Vec<Batch>, Option<String>) {
+    fn all(input: &str, shape: &Shape) -> (Vec<Batch>, Option<InputError>) {
         let (sender, mut receiver) = mpsc::channel(64);
         read(input.as_bytes(), shape, &sender);
         drop(sender);
@@ -249,7 +303,7 @@ mod tests {
         while let Ok(next) = receiver.try_recv() {
             match next {
                 Ok(batch) => batches.push(batch),
-                Err(failed) => error = Some(failed.to_string()),
+                Err(failed) => error = Some(failed),
             }
         }
         (batches, error)
@@ -261,14 +315,14 @@ mod tests {
         let items: Vec<_> =
             batches[0].items.iter().map(|item| (item.json.as_str(), item.place.line)).collect();
         assert_eq!(items, [("{\"a\":1}", 1), ("{\"b\":\n2}", 1), ("{\"c\":3}", 4)]);
-        assert_eq!(error, None);
+        assert!(error.is_none());
     }
 
     #[test]
     fn a_payload_keeps_every_byte_and_gives_its_object_id() {
         let payload = "{ \"id\" : 208610 ,\"total\":1.50,\"name\":\"\\u0110\", \"x\":1e2 }";
         let (batches, error) = all(payload, &payloads(ObjectSource::Field("id".into())));
-        assert_eq!(error, None);
+        assert!(error.is_none());
         let expected =
             format!("{{\"type\":\"order.created\",\"object_id\":\"208610\",\"payload\":{payload}}}");
         assert_eq!(batches[0].items[0].json, expected);
@@ -279,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_named_with_its_line_and_what_came_before_is_sent() {
+    fn what_is_no_event_is_named_with_its_line_and_its_batch_is_not_sent() {
         let field = || payloads(ObjectSource::Field("id".into()));
         for (input, problem) in [
             ("{\"id\":1}\n{\"no\":1}", "value 2 (line 2) has no field \"id\""),
@@ -287,14 +341,34 @@ mod tests {
             ("{\"id\":1}\n\n{\"id\":\"a b\"}", "value 2 (line 3) has no object id"),
             ("{\"id\":1}\n[1]", "value 2 (line 2) is an array"),
             ("{\"id\":1}\n17 ", "value 2 (line 2) is not a JSON object"),
-            ("{\"id\":1}\n{\"id\":", "value 2 of the input is no JSON: EOF"),
-            ("{\"id\":1}\n{\"id\":x}", "value 2 of the input is no JSON: expected value at line 2"),
+            ("{\"id\":1}\n{\"id\":", "value 2 (line 2) is no JSON: EOF"),
+            ("{\"id\":1}\n{\"id\":x}", "value 2 (line 2) is no JSON: expected value at line 2"),
+            (
+                "{\"id\":1}\n{\"id\":2\n{\"id\":3}",
+                "value 2 (line 2) is no JSON: expected `,` or `}` at line 3",
+            ),
         ] {
             let (batches, error) = all(input, &field());
-            assert_eq!(batches[0].items.len(), 1, "{input}");
+            assert!(batches.is_empty(), "{input}");
             let error = error.expect("an error");
-            assert!(error.starts_with(problem), "{input}: {error}");
+            assert!(error.problem.starts_with(problem), "{input}: {error:?}");
+            assert_eq!(error.from, Place { value: 1, line: 1, begins_line: true }, "{input}");
         }
+    }
+
+    #[test]
+    fn an_error_tells_from_which_value_on_nothing_was_sent() {
+        let good = "{\"id\":1}\n";
+        for (before, value) in [(0, 1), (499, 1), (500, 501), (501, 501), (999, 501), (1_000, 1_001)] {
+            let (batches, error) = all(&format!("{}oops\n{good}", good.repeat(before)), &Shape::Events);
+            let sent: usize = batches.iter().map(|batch| batch.items.len()).sum();
+            let from = error.expect("an error").from;
+            assert_eq!(from, Place { value, line: value, begins_line: true }, "{before}");
+            assert_eq!(sent as u64 + 1, value, "{before}");
+        }
+        let (_, error) = all(&format!("{}oops", "{\"id\":1}".repeat(500)), &Shape::Events);
+        let from = Place { value: 501, line: 1, begins_line: false };
+        assert_eq!(error.expect("an error").from, from, "no line begins with it");
     }
 
     #[test]
@@ -304,7 +378,7 @@ mod tests {
         assert_eq!(sizes, [500, 500, 201]);
         let large = format!("{{\"id\":\"{}\"}}", "x".repeat(500 * 1024));
         let (batches, error) = all(&large.repeat(16), &Shape::Events);
-        assert_eq!(error, None);
+        assert!(error.is_none());
         let sizes: Vec<_> = batches.iter().map(|batch| batch.items.len()).collect();
         assert_eq!(sizes, [14, 2]);
     }
@@ -315,13 +389,16 @@ mod tests {
         let input = io::Cursor::new("{\"id\":\"").chain(endless);
         let (sender, mut receiver) = mpsc::channel(4);
         read(input, &Shape::Events, &sender);
-        let error = receiver.try_recv().expect("an answer").expect_err("an error").to_string();
-        assert!(error.contains("longer than 8 MiB"), "{error}");
+        let error = receiver.try_recv().expect("an answer").expect_err("an error").problem;
+        assert!(
+            error.starts_with("value 1 (line 1) cannot be read: a value is longer than 8 MiB"),
+            "{error}"
+        );
     }
 
     #[test]
     fn too_large_an_event_is_refused_before_it_is_sent() {
         let (_, error) = all(&format!("{{\"id\":\"{}\"}}", "x".repeat(600 * 1024)), &Shape::Events);
-        assert!(error.expect("an error").contains("at most 512 KiB"));
+        assert!(error.expect("an error").problem.contains("at most 512 KiB"));
     }
 }

@@ -1,10 +1,12 @@
 //! `bocau publish`: events from a file or standard input, of any length, to a server.
 //!
 //! [`input`] reads JSON values one after the other on a thread of its own and gathers them into batches,
-//! [`client`] sends a batch and understands the answer. At most a few batches are in memory, and they do not
+//! [`client`] sends a batch and understands the answer, and [`advice`] tells how a run goes on that broke off.
+//! At most a few batches are in memory, and they do not
 //! depend on timing: the same input makes the same requests, so that a repeated `--idempotency-key` finds them
 //! again.
 
+mod advice;
 mod client;
 mod input;
 
@@ -23,7 +25,8 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use super::{block_on, tell};
-use client::{Client, Failure, Problem};
+use advice::{Run, Stop};
+use client::{Client, Failure};
 use input::{Batch, InputError, ObjectSource, Shape};
 
 /// Batches that are read ahead while one is being sent.
@@ -85,10 +88,11 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<()> {
         }
     }
     let source = open(&args.file)?;
+    let run = Run { key: args.idempotency_key, file: (args.file != Path::new(STDIN)).then_some(args.file) };
     block_on(async move {
         let clock: Arc<dyn EngineClock> = Arc::new(SystemClock::new());
         let client = Client::new(&args.url, &args.store, &args.api_key, clock)?;
-        publish(source, shape, &client, args.idempotency_key).await
+        publish(source, shape, &client, &run).await
     })
 }
 
@@ -105,6 +109,9 @@ fn open(path: &Path) -> anyhow::Result<Source> {
     let cannot = || format!("{} cannot be read", path.display());
     let file = File::open(path).with_context(cannot)?;
     let metadata = file.metadata().with_context(cannot)?;
+    if metadata.is_dir() {
+        bail!("{} is a directory; give a file, or {STDIN} for standard input", path.display());
+    }
     let bytes = metadata.is_file().then_some(metadata.len());
     Ok(Source { reader: Box::new(BufReader::new(file)), bytes })
 }
@@ -138,7 +145,7 @@ fn deliveries(count: u64) -> String {
     format!("{count} {}", if count == 1 { "delivery" } else { "deliveries" })
 }
 
-async fn publish(source: Source, shape: Shape, client: &Client, key: Option<String>) -> anyhow::Result<()> {
+async fn publish(source: Source, shape: Shape, client: &Client, run: &Run) -> anyhow::Result<()> {
     let (batches, mut read) = mpsc::channel::<Result<Batch, InputError>>(BATCHES_AHEAD);
     let bytes = source.bytes;
     // Not awaited: where sending fails, the thread may hang in a read of standard input for ever.
@@ -146,21 +153,23 @@ async fn publish(source: Source, shape: Shape, client: &Client, key: Option<Stri
     let mut sent = Sent::default();
     let mut bar = None;
     while let Some(batch) = read.recv().await {
-        let result = match batch {
+        let stop = match batch {
             Ok(batch) => {
                 let bar = (sent.requests > 0).then(|| bar.get_or_insert_with(|| progress_bar(bytes)));
-                let result = send(&batch, client, key.as_deref(), &mut sent, bar.as_deref()).await;
-                if let Some(bar) = bar {
-                    advance(bar, &batch, bytes, sent);
+                match send(&batch, client, run, &mut sent, bar.as_deref()).await {
+                    Ok(()) => {
+                        if let Some(bar) = bar {
+                            advance(bar, &batch, bytes, sent);
+                        }
+                        continue;
+                    }
+                    Err(failure) => Stop::sending(failure, batch),
                 }
-                result
             }
-            Err(error) => Err(anyhow!("{error}")),
+            Err(error) => Stop::Input(error),
         };
-        if let Err(error) = result {
-            clear(bar.as_ref());
-            bail!("{error}\n{}", so_far(sent));
-        }
+        clear(bar.as_ref());
+        return Err(anyhow!(advice::told(&stop, run, sent)));
     }
     clear(bar.as_ref());
     if sent.events == 0 {
@@ -170,32 +179,18 @@ async fn publish(source: Source, shape: Shape, client: &Client, key: Option<Stri
     Ok(())
 }
 
-fn so_far(sent: Sent) -> String {
-    if sent.events == 0 {
-        "Nothing was published.".to_owned()
-    } else {
-        format!("Before that: {}.", sent.summary())
-    }
-}
-
 async fn send(
     batch: &Batch,
     client: &Client,
-    key: Option<&str>,
+    run: &Run,
     sent: &mut Sent,
     bar: Option<&ProgressBar>,
-) -> anyhow::Result<()> {
-    let number = sent.requests + 1;
-    let key = key.map(|key| if number == 1 { key.to_owned() } else { format!("{key}-{number}") });
+) -> Result<(), Failure> {
     let waiting = |text: String| match bar {
         Some(bar) => bar.println(text),
         None => tell(&text),
     };
-    let published =
-        client.publish(batch, key.as_deref(), waiting).await.map_err(|failure| match failure {
-            Failure::Refused(problem) => anyhow!(told(&problem, batch)),
-            Failure::Unreachable(text) => anyhow!("{text}"),
-        })?;
+    let published = client.publish(batch, run.key_of(sent.requests + 1).as_deref(), waiting).await?;
     sent.requests += 1;
     for event in published {
         sent.events += 1;
@@ -203,41 +198,6 @@ async fn send(
         sent.duplicates += u64::from(event.duplicate);
     }
     Ok(())
-}
-
-/// The server's problem, each pointer with the value of the input that it means.
-fn told(problem: &Problem, batch: &Batch) -> String {
-    let mut first = format!("the server refused ({}): {}", problem.status, problem.title);
-    if !problem.detail.is_empty() {
-        first.push_str(": ");
-        first.push_str(&problem.detail);
-    }
-    let mut lines = vec![first];
-    lines.extend(problem.errors.iter().map(|error| {
-        let (index, field) = split_pointer(&error.pointer);
-        let place = batch.items.get(index).map_or_else(String::new, |item| format!("{}: ", item.place));
-        format!("  {place}{field}: {}", error.detail)
-    }));
-    if problem.errors.is_empty() {
-        lines.push(match batch.items.as_slice() {
-            [only] => format!("  in the request with {}", only.place),
-            [first, .., last] => format!("  in the request with {} to {}", first.place, last.place),
-            [] => String::new(),
-        });
-    }
-    lines.join("\n")
-}
-
-/// `/events/17/payload` means `/payload` of the batch's eighteenth event; without a batch it is the only one.
-fn split_pointer(pointer: &str) -> (usize, &str) {
-    let within = || {
-        let (index, field) = pointer.strip_prefix("/events/")?.split_once('/').map_or_else(
-            || Some((pointer.strip_prefix("/events/")?, "")),
-            |(index, _)| Some((index, &pointer["/events/".len() + index.len()..])),
-        )?;
-        Some((index.parse().ok()?, field))
-    };
-    within().unwrap_or((0, pointer))
 }
 
 /// On standard error, and only where that is a terminal.
@@ -269,15 +229,6 @@ fn clear(bar: Option<&ProgressBar>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pointer_into_a_batch_names_the_event_and_the_rest() {
-        assert_eq!(split_pointer("/events/17/payload"), (17, "/payload"));
-        assert_eq!(split_pointer("/events/3/payload/a"), (3, "/payload/a"));
-        assert_eq!(split_pointer("/events/3"), (3, ""));
-        assert_eq!(split_pointer("/object_id"), (0, "/object_id"));
-        assert_eq!(split_pointer("/events"), (0, "/events"));
-    }
 
     #[test]
     fn the_summary_counts() {

@@ -1,0 +1,4 @@
+//! The audit log (nhật ký thay đổi).
+
+pub mod list;
+pub mod view;

@@ -1,0 +1,3 @@
+//! Live: what is new in a store's report, as it happens.
+
+pub mod watch;

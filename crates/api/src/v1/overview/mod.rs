@@ -1,0 +1,3 @@
+//! Tổng quan: how a store's deliveries went.
+
+pub mod get;

@@ -1,0 +1,3 @@
+//! Portal links: a store's pages, opened from inside the platform's own admin.
+
+pub mod create;

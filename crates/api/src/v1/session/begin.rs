@@ -1,0 +1,100 @@
+//! `POST /session`
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use bocau_domain::limits::CONFIG_REQUEST_BYTES_MAX;
+use bocau_domain::{Actor, AuditAction, AuditEntry, Email, User};
+use bocau_store::SessionOwner;
+use http::HeaderMap;
+use secrecy::SecretString;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::view::{SessionView, answer, secret};
+use crate::auth::origin::NotCrossSite;
+use crate::auth::sessions::Begun;
+use crate::body::read_json;
+use crate::problem::{Kind, Problem, text};
+use crate::router::Api;
+use crate::v1::ProblemRef;
+
+/// Who signs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SignIn)]
+pub struct SignIn {
+    /// The e-mail address.
+    email: String,
+    /// The password.
+    #[serde(deserialize_with = "secret")]
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+}
+
+/// Signs in. The answer sets the cookie `bocau_session`. After five failures within 15 minutes an address must
+/// wait.
+#[utoipa::path(post, path = "/session", tag = "session", security(()), request_body = SignIn, responses(
+    (status = 200, description = "Signed in.", body = SessionView, headers(("set-cookie" = String, description = "The session."))),
+    (status = "4XX", description = "Refused.", body = ProblemRef, content_type = "application/problem+json"),
+))]
+pub async fn sign_in(
+    State(api): State<Api>,
+    _: NotCrossSite,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let asked: SignIn = read_json(&api, &headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
+    api.throttle().begin(&asked.email, api.engine().clock().monotonic())?;
+    match checked(&api, &asked).await {
+        Ok(Some(user)) => {
+            api.throttle().succeeded(&asked.email);
+            let begun = begin_for(&api, user).await?.ok_or_else(wrong_credentials)?;
+            Ok(answer(&api, &begun))
+        }
+        Ok(None) => Err(wrong_credentials()),
+        Err(problem) => {
+            api.throttle().withdraw(&asked.email);
+            Err(problem)
+        }
+    }
+}
+
+/// The user whom e-mail and password belong to. It takes as long where there is none.
+async fn checked(api: &Api, asked: &SignIn) -> Result<Option<User>, Problem> {
+    let found = match asked.email.parse::<Email>() {
+        Ok(email) => api.engine().store().find_user_by_email(&email).await?,
+        Err(_) => None,
+    };
+    let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
+    let is_right = api.passwords().verify(api, &asked.password, hash).await?;
+    Ok(user.filter(|_| is_right))
+}
+
+/// Begins a user's session, and notes that they signed in. `None` where they are gone.
+pub(super) async fn begin_for(api: &Api, user: User) -> Result<Option<Begun>, Problem> {
+    let engine = api.engine();
+    let begun = api.sessions().begin(api, SessionOwner::User(user.id), None).await?;
+    if begun.is_some() {
+        let entry = AuditEntry {
+            id: engine.ids().audit_id(),
+            at: engine.clock().now(),
+            subject: user.id.to_string(),
+            actor: Actor::User { id: user.id, email: user.email },
+            action: AuditAction::UserSignedIn,
+            store: None,
+            from: None,
+            to: None,
+        };
+        engine.store().note_audit(entry).await?;
+    }
+    Ok(begun)
+}
+
+fn wrong_credentials() -> Problem {
+    let detail = text(
+        "E-mail hoặc mật khẩu không đúng. Hãy kiểm tra lại, kể cả phím Caps Lock và bộ gõ tiếng Việt.",
+        "E-mail and password do not belong together. Check them, and Caps Lock.",
+    );
+    Problem::new(Kind::WrongCredentials, detail)
+}

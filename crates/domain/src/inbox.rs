@@ -1,0 +1,54 @@
+//! The test inbox (hộp thử): a receiver of our own, for trying webhooks before one has a server.
+
+use crate::attempt::wire_enum;
+pub use crate::ids::{InboxId, InboxRequestId};
+use crate::store::StoreId;
+use crate::time::Timestamp;
+
+wire_enum! {
+    /// What an inbox answers.
+    InboxAnswer {
+        /// 200 and `{"status": 200, "message": "OK"}`.
+        Ok = "ok",
+        /// 500.
+        Fail = "fail",
+        /// 200, but late.
+        Slow = "slow",
+    }
+}
+
+/// A test inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbox {
+    /// Its id.
+    pub id: InboxId,
+    /// Whose it is.
+    pub store: StoreId,
+    /// What people call it; may be empty.
+    pub name: String,
+    /// The random part of its URL's path. Who knows it may send to it, and nothing more.
+    pub token: String,
+    /// What it answers.
+    pub answer: InboxAnswer,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A request that an inbox received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxRequest {
+    /// Its id.
+    pub id: InboxRequestId,
+    /// The inbox.
+    pub inbox: InboxId,
+    /// When it came in.
+    pub at: Timestamp,
+    /// Its headers, in the order they came in.
+    pub headers: Vec<(String, String)>,
+    /// Its body, as much as is kept of it ([`crate::limits::INBOX_BODY_BYTES_MAX`]).
+    pub body: Vec<u8>,
+    /// Whether its signature was that of a webhook of the store; `None` where it had none.
+    pub verified: Option<bool>,
+    /// The status code it was answered with.
+    pub answer_status: u16,
+}

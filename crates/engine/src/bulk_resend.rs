@@ -1,0 +1,71 @@
+//! Bulk resends (gửi lại tất cả): asks for the manual attempts of a job, a batch at a time.
+//!
+//! The job and how far it has come stand in the store, so it goes on where it was after a restart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bocau_domain::{Actor, ResendJobId, ResendJobState, StoreId};
+use bocau_store::resend_jobs::{NewResendJob, ResendJob};
+use bocau_store::{DeliveryFilter, NotChanged, Result};
+
+use crate::engine::Engine;
+
+/// Deliveries that one transaction asks for.
+const BATCH_MAX: usize = 200;
+/// The pause between two batches, so that a job leaves the writer to others.
+const BREATH: Duration = Duration::from_millis(20);
+/// The pause after the store failed.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// Begins a resend of all that the filter finds now.
+    pub async fn begin_bulk_resend(
+        self: &Arc<Self>,
+        store: StoreId,
+        filter: DeliveryFilter,
+        by: Actor,
+    ) -> Result<std::result::Result<ResendJob, NotChanged>> {
+        let job =
+            NewResendJob { id: self.ids().resend_job_id(), store, filter, created_at: self.clock().now() };
+        let created = self.store().create_resend_job(job, &by).await?;
+        if let Ok(job) = &created {
+            self.run_bulk_resend(job.id);
+        }
+        Ok(created)
+    }
+
+    /// Goes on with the jobs that were running when the last run ended.
+    pub(crate) async fn resume_bulk_resends(self: &Arc<Self>) -> Result<()> {
+        for job in self.store().running_resend_jobs().await? {
+            self.run_bulk_resend(job.id);
+        }
+        Ok(())
+    }
+
+    fn run_bulk_resend(self: &Arc<Self>, id: ResendJobId) {
+        let engine = self.clone();
+        self.spawn_until_stop(async move {
+            loop {
+                let now = engine.clock().now();
+                let pause = match engine.store().advance_resend_job(id, BATCH_MAX, now).await {
+                    Ok(Some(advanced)) => {
+                        for webhook in advanced.webhooks {
+                            engine.note_due(webhook, now);
+                        }
+                        if advanced.job.state != ResendJobState::Running {
+                            return;
+                        }
+                        BREATH
+                    }
+                    Ok(None) => return,
+                    Err(error) => {
+                        tracing::warn!(%error, job = %id, "a bulk resend waits for the database");
+                        STORE_PAUSE
+                    }
+                };
+                engine.clock().sleep(pause).await;
+            }
+        });
+    }
+}

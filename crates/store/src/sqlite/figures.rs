@@ -1,0 +1,203 @@
+//! The overview, from the counters that `tally` writes, and counting what a filter finds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bocau_domain::limits::{OVERVIEW_FAILING_MAX, OVERVIEW_SPAN_MAX};
+use bocau_domain::{Reason, StoreId, Timestamp, WebhookId};
+use rusqlite::{Connection, Row, params, params_from_iter};
+
+use super::query::{Query, Walk};
+use super::rows::{all, first, from_count, millis, only, time_or_none, to_u64, word_or_none};
+use super::tally::{beginning_of, hour_of, longest_of};
+use super::tx::Tx;
+use super::{SqliteStore, stores};
+use crate::figures::{
+    FailingWebhook, Figures, OVERVIEW_STEP, Overview, OverviewSpan, OverviewStep, StatusCounts,
+};
+use crate::{DeliveryFilter, Result};
+
+#[async_trait]
+impl Figures for SqliteStore {
+    async fn count_deliveries(&self, store: &StoreId, filter: DeliveryFilter, cap: usize) -> Result<usize> {
+        let store = store.clone();
+        self.readers.run(move |connection| count(connection, &store, &filter, cap)).await
+    }
+
+    async fn overview(&self, store: &StoreId, span: OverviewSpan) -> Result<Option<Overview>> {
+        let store = store.clone();
+        self.readers.run(move |connection| overview(connection, &store, span)).await
+    }
+
+    async fn webhook_figures(
+        &self,
+        store: &StoreId,
+        since: Timestamp,
+    ) -> Result<Vec<(WebhookId, StatusCounts)>> {
+        let store = store.clone();
+        self.readers.run(move |connection| webhook_figures(connection, &store, since)).await
+    }
+}
+
+fn count(connection: &Connection, store: &StoreId, filter: &DeliveryFilter, cap: usize) -> Result<usize> {
+    if !stores::is_there(connection, store)? {
+        return Ok(0);
+    }
+    let Query { sql, values } = Query::of(store, filter, Walk::Count { cap })?;
+    let count: Option<i64> = first(connection, &sql, params_from_iter(values), only)?;
+    Ok(usize::try_from(count.unwrap_or(0)).unwrap_or(usize::MAX))
+}
+
+/// Whole hours from the first to before the last.
+#[derive(Clone, Copy)]
+struct Hours {
+    first: i64,
+    end: i64,
+}
+
+impl Hours {
+    fn of(span: OverviewSpan) -> Self {
+        let end = hour_of(span.to + OVERVIEW_STEP - Duration::from_millis(1));
+        let longest = millis(OVERVIEW_SPAN_MAX) / millis(OVERVIEW_STEP);
+        Self { first: hour_of(span.from).max(end - longest).min(end), end }
+    }
+}
+
+fn overview(connection: &Connection, store: &StoreId, span: OverviewSpan) -> Result<Option<Overview>> {
+    let snapshot = connection.unchecked_transaction()?;
+    if !stores::is_there(&snapshot, store)? {
+        return Ok(None);
+    }
+    let hours = Hours::of(span);
+    let mut overview = Overview {
+        from: beginning_of(hours.first),
+        to: beginning_of(hours.end),
+        events: 0,
+        deliveries: StatusCounts::default(),
+        p95: p95(&snapshot, store, hours)?,
+        series: steps(hours, span.step),
+        failing: failing(&snapshot, store, hours)?,
+    };
+    for (hour, events, counts) in hourly(&snapshot, store, hours)? {
+        overview.events += events;
+        overview.deliveries += counts;
+        let at = beginning_of(hour);
+        let place = overview.series.partition_point(|step| step.at <= at);
+        if let Some(step) = place.checked_sub(1).and_then(|place| overview.series.get_mut(place)) {
+            step.deliveries += counts;
+        }
+    }
+    Ok(Some(overview))
+}
+
+fn steps(hours: Hours, step: Duration) -> Vec<OverviewStep> {
+    let step = usize::try_from(millis(step) / millis(OVERVIEW_STEP)).unwrap_or(1).max(1);
+    let step_at = |hour| OverviewStep { at: beginning_of(hour), deliveries: StatusCounts::default() };
+    (hours.first..hours.end).step_by(step).map(step_at).collect()
+}
+
+fn hourly(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Vec<(i64, u64, StatusCounts)>> {
+    all(
+        connection,
+        "SELECT hour, SUM(events), SUM(pending), SUM(retrying), SUM(succeeded), SUM(failed), SUM(skipped) \
+         FROM hourly_deliveries WHERE store_id = ?1 AND hour >= ?2 AND hour < ?3 GROUP BY hour",
+        params![store.as_str(), hours.first, hours.end],
+        |row| Ok((row.get(0)?, to_u64(row.get(1)?), counts(row, 2)?)),
+    )
+}
+
+/// The classes of durations are in order, so the one that the 95th of 100 falls into is found by adding up.
+fn p95(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Option<Duration>> {
+    // Added up here: sorting some thousand rows by class takes the database four times as long.
+    let rows: Vec<(i64, u64)> = all(
+        connection,
+        "SELECT class, attempts FROM hourly_durations WHERE store_id = ?1 AND hour >= ?2 AND hour < ?3",
+        params![store.as_str(), hours.first, hours.end],
+        |row| Ok((row.get(0)?, to_u64(row.get(1)?))),
+    )?;
+    let mut classes: BTreeMap<i64, u64> = BTreeMap::new();
+    for (class, attempts) in rows {
+        *classes.entry(class).or_default() += attempts;
+    }
+    let wanted = (classes.values().sum::<u64>() * 95).div_ceil(100);
+    let mut seen = 0;
+    let found = classes.into_iter().find(|(_, attempts)| {
+        seen += attempts;
+        seen >= wanted
+    });
+    Ok(found.map(|(class, _)| Duration::from_millis(longest_of(class))))
+}
+
+fn failing(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Vec<FailingWebhook>> {
+    // The error and the code stand in the row that max() picks.
+    all(
+        connection,
+        "SELECT w.id, w.url, w.enabled, w.disabled_reason, f.failures, f.last_error, f.last_status_code, \
+         f.last_failed_at FROM (\
+           SELECT webhook_id, SUM(failed + retrying) AS failures, max(last_failed_at) AS last_failed_at, \
+           last_error, last_status_code FROM hourly_deliveries \
+           WHERE store_id = ?1 AND hour >= ?2 AND hour < ?3 GROUP BY webhook_id) f \
+         JOIN webhooks w ON w.id = f.webhook_id AND w.deleted_at IS NULL \
+         WHERE f.failures > 0 ORDER BY f.failures DESC, w.id LIMIT ?4",
+        params![store.as_str(), hours.first, hours.end, from_count(OVERVIEW_FAILING_MAX)],
+        |row| {
+            Ok(FailingWebhook {
+                webhook: WebhookId::from_bytes(row.get(0)?),
+                url: row.get(1)?,
+                enabled: row.get(2)?,
+                disabled_reason: word_or_none(row, 3, "reason", Reason::parse)?,
+                failures: to_u64(row.get(4)?),
+                last_error: row.get(5)?,
+                last_status_code: row.get(6)?,
+                last_failed_at: time_or_none(row, 7)?,
+            })
+        },
+    )
+}
+
+fn webhook_figures(
+    connection: &Connection,
+    store: &StoreId,
+    since: Timestamp,
+) -> Result<Vec<(WebhookId, StatusCounts)>> {
+    if !stores::is_there(connection, store)? {
+        return Ok(Vec::new());
+    }
+    all(
+        connection,
+        "SELECT webhook_id, SUM(pending), SUM(retrying), SUM(succeeded), SUM(failed), SUM(skipped) \
+         FROM hourly_deliveries WHERE store_id = ?1 AND hour >= ?2 AND webhook_id <> x'' GROUP BY webhook_id",
+        params![store.as_str(), hour_of(since)],
+        |row| Ok((WebhookId::from_bytes(row.get(0)?), counts(row, 1)?)),
+    )
+}
+
+/// Five columns from `first` on. A counter below zero was begun too late: an older version of the program
+/// has written rows without counting them.
+fn counts(row: &Row<'_>, first: usize) -> Result<StatusCounts> {
+    let count = |place: usize| -> Result<u64> { Ok(to_u64(row.get(first + place)?)) };
+    Ok(StatusCounts {
+        pending: count(0)?,
+        retrying: count(1)?,
+        succeeded: count(2)?,
+        failed: count(3)?,
+        skipped: count(4)?,
+    })
+}
+
+/// Removes up to `limit` counters that no overview reaches any more; answers how many.
+pub(super) fn sweep(tx: &Tx<'_>, now: Timestamp, limit: usize) -> Result<usize> {
+    // One hour more, for an overview that began before this one.
+    let end = hour_of(now - OVERVIEW_SPAN_MAX) - 1;
+    let mut removed = 0;
+    for sql in [
+        "DELETE FROM hourly_deliveries WHERE (store_id, hour, webhook_id) IN \
+         (SELECT store_id, hour, webhook_id FROM hourly_deliveries WHERE hour < ?1 LIMIT ?2)",
+        "DELETE FROM hourly_durations WHERE (store_id, hour, class) IN \
+         (SELECT store_id, hour, class FROM hourly_durations WHERE hour < ?1 LIMIT ?2)",
+    ] {
+        removed += tx.execute(sql, params![end, from_count(limit.saturating_sub(removed))])?;
+    }
+    Ok(removed)
+}
