@@ -1,0 +1,20 @@
+export const signIn = {
+  title: 'Sign in',
+  email: 'Email',
+  password: 'Password',
+  submit: 'Sign in',
+  emailRequired: 'Enter your e-mail.',
+  passwordRequired: 'Enter your password.',
+  wrong: 'The e-mail or password is wrong.',
+  tooMany: 'Too many tries. Wait {{seconds}} seconds and try again.',
+  tooManySoon: 'Too many tries. Wait a few minutes and try again.',
+  help: 'First time here? Open the one-time sign-in link that the server prints when it starts, or ask an administrator for an account.',
+  linkWait: 'Opening by link…',
+  linkTitle: 'This link no longer works',
+  linkText:
+    'A sign-in link works only once and for a limited time. Sign in with e-mail and password, or ask for a new link.',
+  portalText: 'This link has expired. Go back to your admin page and open it again.',
+  linkMissing: 'The address lacks the sign-in code. Open the very link you were given.',
+  toSignIn: 'Go to sign-in',
+  ended: 'Your session has ended. Sign in again.',
+};

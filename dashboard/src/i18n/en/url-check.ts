@@ -1,0 +1,18 @@
+export const urlCheck = {
+  too_long: 'The URL is too long: at most 2048 bytes.',
+  invisible_character: 'The URL has a space or an invisible character. Delete it and type it again.',
+  backslash: 'The URL has a backslash “\\”. Use “/”.',
+  not_https: 'The URL must begin with https://, so that data is encrypted on its way.',
+  slashes: 'Exactly two “/” must follow https:.',
+  user_info: 'The URL may not contain a user name or password (before “@”). Put them into headers.',
+  fragment: 'The URL may not have a part after “#”, which is never sent.',
+  non_ascii: 'The character “{{character}}” must be percent-encoded outside the domain.',
+  no_host: 'The URL lacks a domain, such as https://shop.vn/webhook.',
+  percent_in_host: 'The domain may not be percent-encoded.',
+  address_spelling: 'An IPv4 address is written with four decimal numbers, such as https://8.8.8.8/.',
+  trailing_dot: 'The domain may not end with a dot.',
+  bad_port: 'A port is a number from 1 to 65535.',
+  bad_name: 'The domain is not valid.',
+  inside_name: 'This name usually means something only inside a network. A webhook needs a public address.',
+  private_address: 'This is the address of a private network. A webhook needs a public address.',
+};

@@ -1,0 +1,20 @@
+export const signIn = {
+  title: 'Đăng nhập',
+  email: 'Email',
+  password: 'Mật khẩu',
+  submit: 'Đăng nhập',
+  emailRequired: 'Hãy nhập email.',
+  passwordRequired: 'Hãy nhập mật khẩu.',
+  wrong: 'Email hoặc mật khẩu không đúng.',
+  tooMany: 'Bạn đã thử quá nhiều lần. Hãy đợi {{seconds}} giây rồi thử lại.',
+  tooManySoon: 'Bạn đã thử quá nhiều lần. Hãy đợi vài phút rồi thử lại.',
+  help: 'Lần đầu sử dụng? Mở liên kết đăng nhập một lần mà máy chủ in ra khi khởi động, hoặc nhờ người quản trị tạo tài khoản.',
+  linkWait: 'Đang mở bằng liên kết…',
+  linkTitle: 'Liên kết không dùng được nữa',
+  linkText:
+    'Liên kết đăng nhập chỉ dùng được một lần và có hạn. Hãy đăng nhập bằng email và mật khẩu, hoặc xin liên kết mới.',
+  portalText: 'Liên kết này đã hết hạn. Hãy quay lại trang quản trị của bạn và mở lại.',
+  linkMissing: 'Địa chỉ thiếu mã đăng nhập. Hãy mở lại đúng liên kết bạn đã nhận.',
+  toSignIn: 'Đến trang đăng nhập',
+  ended: 'Phiên đăng nhập đã kết thúc. Hãy đăng nhập lại.',
+};

@@ -1,0 +1,182 @@
+// The report's table, its columns in the document's order.
+import { HistoryOutlined, RedoOutlined } from '@ant-design/icons';
+import { Button, Table, type TableColumnsType, Tooltip } from 'antd';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Delivery } from '../../api/types';
+import { useMay } from '../../app/session';
+import { EventTypeText, useTypeLabel } from '../../components/EventTypeText';
+import { duration, number } from '../../components/numbers';
+import { StatusTag } from '../../components/StatusTag';
+import { TimeText } from '../../components/TimeText';
+import type { OptionalColumn } from './useColumns';
+import type { Resend } from './useResend';
+
+interface Props {
+  rows: Delivery[];
+  offset: number;
+  columns: OptionalColumn[];
+  resend: Resend;
+  onOpen: (id: string) => void;
+}
+
+type Column = TableColumnsType<Delivery>[number];
+
+export function DeliveryTable({ rows, offset, columns, resend, onOpen }: Props) {
+  const { t } = useTranslation();
+  const [openedAt] = useState(() => new Date().toISOString());
+  const optional = useOptionalColumns();
+  const title = (name: 'number' | 'type' | 'object' | 'responses' | 'status' | 'created' | 'actions') =>
+    t(`deliveries.columns.${name}`);
+  const none = <span className="soft">{t('shell.none')}</span>;
+
+  const all: Column[] = [
+    {
+      key: 'number',
+      title: title('number'),
+      width: 68,
+      align: 'right',
+      render: (_, __, index) => <span className="soft tabular">{number(offset + index + 1)}</span>,
+    },
+    {
+      key: 'type',
+      title: title('type'),
+      width: 210,
+      render: (_, row) => (
+        <span className="cell-type">
+          <EventTypeText name={row.event_type} />
+          {row.test && <span className="chip chip-test">{t('deliveries.test')}</span>}
+        </span>
+      ),
+    },
+    {
+      key: 'object',
+      title: title('object'),
+      width: 140,
+      render: (_, row) => <code className="break">{row.object_id}</code>,
+    },
+    {
+      key: 'responses',
+      title: title('responses'),
+      width: 108,
+      align: 'right',
+      render: (_, row) => <Responses row={row} />,
+    },
+    {
+      key: 'status',
+      title: title('status'),
+      width: 150,
+      render: (_, row) => <StatusTag row={row} isSending={resend.isSending(row.id)} />,
+    },
+    {
+      key: 'created',
+      title: title('created'),
+      width: 140,
+      render: (_, row) => <TimeText at={row.created_at} />,
+    },
+    ...columns.map((name) => optional(name, none)),
+    {
+      key: 'actions',
+      title: title('actions'),
+      width: 200,
+      render: (_, row) => <DeliveryActions row={row} resend={resend} onOpen={onOpen} />,
+    },
+  ];
+  return (
+    <Table
+      rowKey="id"
+      dataSource={rows}
+      columns={all}
+      pagination={false}
+      size="middle"
+      scroll={{ x: 'max-content' }}
+      rowClassName={(row) => (row.created_at > openedAt ? 'row-new' : '')}
+    />
+  );
+}
+
+function useOptionalColumns() {
+  const { t } = useTranslation();
+  return (name: OptionalColumn, none: React.ReactNode): Column => {
+    const column = { key: name, title: t(`deliveries.columns.${name}`) };
+    switch (name) {
+      case 'webhook':
+        return {
+          ...column,
+          width: 220,
+          render: (_, { url }) =>
+            url ? (
+              <Tooltip title={url}>
+                <span className="cut">{url.replace(/^https:\/\//, '')}</span>
+              </Tooltip>
+            ) : (
+              none
+            ),
+        };
+      case 'code':
+        return { ...column, width: 110, align: 'right', render: (_, row) => row.last_status_code ?? none };
+      case 'duration':
+        return {
+          ...column,
+          width: 100,
+          align: 'right',
+          render: (_, { last_duration_ms: ms }) => (ms === null || ms === undefined ? none : duration(ms)),
+        };
+      case 'next':
+        return {
+          ...column,
+          width: 150,
+          render: (_, { next_attempt_at: at, status }) =>
+            at && status === 'retrying' ? <TimeText at={at} /> : none,
+        };
+    }
+  };
+}
+
+/** Answers received, with the attempts sent behind. */
+export function Responses({ row }: { row: Delivery }) {
+  const { t } = useTranslation();
+  const counts = { responses: number(row.responses), attempts: number(row.attempts) };
+  return (
+    <Tooltip title={t('deliveries.attemptsHint', counts)}>
+      <span className="tabular">{counts.responses}</span>
+    </Tooltip>
+  );
+}
+
+export function DeliveryActions({
+  row,
+  resend,
+  onOpen,
+}: {
+  row: Delivery;
+  resend: Resend;
+  onOpen: (id: string) => void;
+}) {
+  const { t } = useTranslation();
+  const may = useMay();
+  const type = useTypeLabel()(row.event_type);
+  return (
+    <div className="delivery-actions">
+      <Button
+        size="small"
+        icon={<HistoryOutlined />}
+        aria-label={t('deliveries.historyOf', { type, object: row.object_id })}
+        onClick={() => onOpen(row.id)}
+      >
+        {t('deliveries.history')}
+      </Button>
+      {may.manage && row.webhook_id !== null && (
+        <Button
+          size="small"
+          icon={<RedoOutlined />}
+          aria-label={t('deliveries.resendOf', { type, object: row.object_id })}
+          loading={resend.isSending(row.id)}
+          onClick={() => resend.send(row)}
+        >
+          {t('deliveries.resend')}
+        </Button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,169 @@
+// Filters: loại, trạng thái, ID đối tượng, webhook, khoảng ngày.
+import { CloseOutlined, SearchOutlined } from '@ant-design/icons';
+import { Button, DatePicker, Input, Select } from 'antd';
+import dayjs from 'dayjs';
+import 'dayjs/locale/vi';
+import { useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useEventTypes } from '../../api/stores';
+import { deliveryStates } from '../../api/types';
+import { useWebhooks } from '../../api/webhooks';
+import { useStoreId } from '../../app/session';
+import { byGroup, useGroupLabel, useTypeLabel } from '../../components/EventTypeText';
+import { StateTag } from '../../components/StatusTag';
+import { type Filters, isFiltered } from './filters';
+
+interface Props {
+  filters: Filters;
+  onChange: (filters: Filters) => void;
+}
+
+export function FilterBar({ filters, onChange }: Props) {
+  const { t, i18n } = useTranslation();
+  const set = (change: Filters) => onChange({ ...filters, ...change });
+  dayjs.locale(i18n.language === 'en' ? 'en' : 'vi');
+  return (
+    <search className="filters" aria-label={t('deliveries.filters.label')}>
+      <TypeFilter value={filters.type} onChange={(type) => set({ type })} />
+      <Select
+        allowClear
+        aria-label={t('deliveries.filters.status')}
+        placeholder={t('deliveries.filters.status')}
+        value={filters.status}
+        onChange={(status?: string) => set({ status })}
+        options={deliveryStates.map((state) => ({ value: state, label: t(`deliveries.state.${state}`) }))}
+        optionRender={({ value }) => <StateTag state={value as (typeof deliveryStates)[number]} />}
+        popupMatchSelectWidth={false}
+      />
+      <ObjectFilter value={filters.object_id ?? ''} onChange={(object_id) => set({ object_id })} />
+      <WebhookFilter value={filters.webhook_id} onChange={(webhook_id) => set({ webhook_id })} />
+      <Day
+        label={t('deliveries.filters.from')}
+        value={filters.from}
+        onChange={(from) => set({ from })}
+        isOff={(day) => !!filters.to && day > filters.to}
+      />
+      <Day
+        label={t('deliveries.filters.to')}
+        value={filters.to}
+        onChange={(to) => set({ to })}
+        isOff={(day) => !!filters.from && day < filters.from}
+      />
+      {isFiltered(filters) && (
+        <Button type="text" icon={<CloseOutlined />} onClick={() => onChange({})}>
+          {t('deliveries.filters.clear')}
+        </Button>
+      )}
+    </search>
+  );
+}
+
+interface OneFilter {
+  value: string | undefined;
+  onChange: (value: string | undefined) => void;
+}
+
+function TypeFilter({ value, onChange }: OneFilter) {
+  const { t } = useTranslation();
+  const types = useEventTypes();
+  const label = useTypeLabel();
+  const group = useGroupLabel();
+  const options = byGroup(types.data ?? []).map(([name, own]) => ({
+    label: group(name),
+    title: name,
+    options: [
+      { value: `${name}.*`, label: t('deliveries.filters.wholeGroup', { group: group(name).toLowerCase() }) },
+      ...own.map((type) => ({ value: type.name, label: label(type.name) })),
+    ],
+  }));
+  return (
+    <Select
+      allowClear
+      showSearch={{ optionFilterProp: 'label' }}
+      aria-label={t('deliveries.filters.type')}
+      placeholder={t('deliveries.filters.type')}
+      value={value}
+      onChange={onChange}
+      options={options}
+      loading={types.isPending}
+      popupMatchSelectWidth={false}
+      listHeight={360}
+    />
+  );
+}
+
+function WebhookFilter({ value, onChange }: OneFilter) {
+  const { t } = useTranslation();
+  const webhooks = useWebhooks(useStoreId());
+  const options = (webhooks.data ?? []).map(({ id, url }) => ({
+    value: id,
+    label: url.replace(/^https:\/\//, ''),
+  }));
+  if (value && webhooks.data && !options.some((option) => option.value === value)) {
+    options.push({ value, label: t('deliveries.filters.deletedWebhook') });
+  }
+  return (
+    <Select
+      allowClear
+      showSearch={{ optionFilterProp: 'label' }}
+      aria-label={t('deliveries.filters.webhook')}
+      placeholder={t('deliveries.filters.webhook')}
+      value={value}
+      onChange={onChange}
+      options={options}
+      loading={webhooks.isPending}
+      popupMatchSelectWidth={false}
+    />
+  );
+}
+
+const TYPING_MS = 400;
+
+/** Looks when one stops typing. */
+function ObjectFilter({ value, onChange }: { value: string; onChange: (value: string | undefined) => void }) {
+  const { t } = useTranslation();
+  const [text, setText] = useState(value);
+  const [known, setKnown] = useState(value);
+  if (known !== value) {
+    setKnown(value);
+    setText(value);
+  }
+  useEffect(() => {
+    const wanted = text.trim();
+    if (wanted === value) return;
+    const timer = window.setTimeout(() => onChange(wanted || undefined), TYPING_MS);
+    return () => window.clearTimeout(timer);
+  }, [text, value, onChange]);
+  return (
+    <Input
+      allowClear
+      prefix={<SearchOutlined className="soft" />}
+      aria-label={t('deliveries.filters.object')}
+      placeholder={t('deliveries.filters.object')}
+      value={text}
+      maxLength={128}
+      onChange={(event) => setText(event.target.value)}
+      onPressEnter={() => onChange(text.trim() || undefined)}
+    />
+  );
+}
+
+interface DayProps extends OneFilter {
+  label: string;
+  isOff: (day: string) => boolean;
+}
+
+const WIRE = 'YYYY-MM-DD';
+
+function Day({ label, value, onChange, isOff }: DayProps) {
+  return (
+    <DatePicker
+      aria-label={label}
+      placeholder={label}
+      format="DD/MM/YYYY"
+      value={value ? dayjs(value, WIRE) : null}
+      onChange={(day) => onChange(day ? day.format(WIRE) : undefined)}
+      disabledDate={(day) => isOff(day.format(WIRE))}
+    />
+  );
+}

@@ -1,0 +1,95 @@
+// Gửi lại of one row: sends, waits for the attempt's end, says how it went.
+import { useQueryClient } from '@tanstack/react-query';
+import { App, Button } from 'antd';
+import { useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { deliveriesKey, getDelivery, resendDelivery } from '../../api/deliveries';
+import { POLL_MS, useLive } from '../../api/live';
+import type { Delivery } from '../../api/types';
+import { useErrorText } from '../../components/States';
+import { useDeliveryText } from '../../outcomes/useOutcomeText';
+
+export interface Resend {
+  send: (row: Delivery) => void;
+  isSending: (id: string) => boolean;
+}
+
+interface Waiting {
+  /** Attempts before; the result is in once there are more. */
+  attempts: number;
+  timer: number;
+}
+
+export function useResend(store: string, onOpen: (id: string) => void): Resend {
+  const { t } = useTranslation();
+  const { notification, message } = App.useApp();
+  const queries = useQueryClient();
+  const errorText = useErrorText();
+  const deliveryText = useDeliveryText();
+  const waiting = useRef(new Map<string, Waiting>());
+  const [sending, setSending] = useState<ReadonlySet<string>>(new Set());
+
+  const forget = (id: string) => {
+    window.clearTimeout(waiting.current.get(id)?.timer);
+    waiting.current.delete(id);
+    setSending(new Set(waiting.current.keys()));
+  };
+
+  const settle = (row: Delivery) => {
+    const before = waiting.current.get(row.id);
+    if (!before || row.attempts <= before.attempts) return;
+    forget(row.id);
+    void queries.invalidateQueries({ queryKey: [...deliveriesKey(store), 'one', row.id] });
+    const text = deliveryText(row);
+    const isGood = row.status === 'succeeded';
+    notification.open({
+      key: row.id,
+      type: isGood ? 'success' : 'error',
+      title: isGood ? t('deliveries.resendSucceeded') : t('deliveries.resendFailed'),
+      description: (
+        <>
+          <div>{text?.title}</div>
+          {!isGood && <div className="soft">{text?.advice}</div>}
+        </>
+      ),
+      actions: (
+        <Button
+          size="small"
+          onClick={() => {
+            notification.destroy(row.id);
+            onOpen(row.id);
+          }}
+        >
+          {t('deliveries.history')}
+        </Button>
+      ),
+      duration: isGood ? 5 : 12,
+    });
+  };
+  useLive('delivery', settle);
+
+  /** The stream may be down: look once, as late as pages may ask. */
+  const look = async (id: string) => {
+    const row = await getDelivery(store, id).catch(() => null);
+    if (row) settle(row);
+    if (!waiting.current.has(id)) return;
+    forget(id);
+    message.info(t('deliveries.resendSlow'));
+    await queries.invalidateQueries({ queryKey: deliveriesKey(store) });
+  };
+
+  const send = async (row: Delivery) => {
+    if (waiting.current.has(row.id)) return;
+    const timer = window.setTimeout(() => void look(row.id), POLL_MS);
+    waiting.current.set(row.id, { attempts: row.attempts, timer });
+    setSending(new Set(waiting.current.keys()));
+    try {
+      settle(await resendDelivery(store, row.id));
+    } catch (error) {
+      forget(row.id);
+      notification.error({ title: t('deliveries.resendRefused'), description: errorText(error) });
+    }
+  };
+
+  return { send: (row) => void send(row), isSending: (id) => sending.has(id) };
+}
