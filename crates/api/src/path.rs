@@ -13,12 +13,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
-            Ok(axum::extract::Path(parameters)) => Ok(Self(parameters)),
-            Err(_) => {
-                let detail = text("Đường dẫn không đọc được.", "The path cannot be read.");
-                Err(Problem::new(Kind::NotFound, detail))
-            }
-        }
+        let read = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Path(parameters)| Self(parameters)).map_err(|_| {
+            let detail = text("Đường dẫn không đọc được.", "The path cannot be read.");
+            Problem::new(Kind::NotFound, detail)
+        })
     }
 }

@@ -40,8 +40,7 @@ async fn store_routes(app: &TestApp, store: &str) -> Vec<Route> {
             Some("deliveries") => delivery.to_string(),
             Some("resends") => job.clone(),
             Some("keys") => key.clone(),
-            Some("overview" | "live" | "deliveries.csv" | "portal-links") => String::new(),
-            None => String::new(),
+            Some("overview" | "live" | "deliveries.csv" | "portal-links") | None => String::new(),
             other => panic!("{path}: give this test an id of {other:?}"),
         };
         for method in methods.as_object().expect("methods").keys() {

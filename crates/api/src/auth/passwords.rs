@@ -178,7 +178,7 @@ mod tests {
         let (refused, ()) = tokio::join!(passwords.permit(&clock), waiting);
         assert_eq!(refused.expect_err("no turn").kind, Kind::Overloaded);
         held.pop();
-        passwords.permit(&clock).await.expect("a turn again");
+        held.push(passwords.permit(&clock).await.expect("a turn again"));
     }
 
     #[test]

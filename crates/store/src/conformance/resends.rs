@@ -42,7 +42,7 @@ pub async fn a_resend_is_claimed_before_all_that_waits_by_itself(store: Arc<dyn 
     for _ in 0..5 {
         world.send(webhook).await;
     }
-    world.pass(Duration::from_secs(60));
+    world.pass(Duration::from_mins(1));
     resend(&world, failed).await;
     let claimed = world.claim(webhook, 2).await;
     assert_eq!((claimed.len(), claimed[0].claim.delivery, claimed[0].trigger), (2, failed, Trigger::Manual));
