@@ -19,6 +19,12 @@ if ! command -v cc >/dev/null || ! command -v make >/dev/null; then
   fi
 fi
 
+if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
+  2>/dev/null || ! command -v npm >/dev/null; then
+  echo "Node 20.19 or newer with npm is missing: install it (https://nodejs.org), then run this again" >&2
+  exit 1
+fi
+
 if ! cargo nextest --version >/dev/null 2>&1; then
   echo "installing the test runner (cargo-nextest)" >&2
   cargo install --locked cargo-nextest

@@ -26,6 +26,7 @@ use crate::auth::cookies::CookieName;
         (name = "webhooks", description = "Cấu hình webhook · Webhooks"),
         (name = "events", description = "Sự kiện · Events"),
         (name = "deliveries", description = "Sự kiện webhook, Lịch sử, Gửi lại · Deliveries"),
+        (name = "inboxes", description = "Hộp thử · Test inboxes"),
         (name = "session", description = "Đăng nhập · Signing in"),
         (name = "members", description = "Thành viên và quyền · Members and roles"),
         (name = "keys", description = "Khóa API · API keys"),

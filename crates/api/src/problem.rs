@@ -131,6 +131,8 @@ kinds! {
     TooManyResends = "too-many-resends", CONFLICT, "Đang gửi lại quá nhiều", "Too many bulk resends";
     /// The limit of webhooks is reached.
     TooManyWebhooks = "too-many-webhooks", CONFLICT, "Đã đạt số webhook tối đa", "The limit of webhooks is reached";
+    /// The limit of test inboxes is reached.
+    TooManyInboxes = "too-many-inboxes", CONFLICT, "Đã đạt số hộp thử tối đa", "The limit of test inboxes is reached";
     /// Somebody must be left who can sign in as an admin, and nobody deletes themselves.
     LastAdmin = "last-admin", CONFLICT, "Tài khoản này phải được giữ lại", "This account must stay";
     /// The limit of API keys is reached.

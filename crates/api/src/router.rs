@@ -152,6 +152,13 @@ pub(crate) fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(v1::deliveries::get::get_delivery))
         .routes(routes!(v1::deliveries::attempts::list_attempts))
         .routes(routes!(v1::deliveries::resend::resend_delivery))
+        .routes(routes!(v1::inboxes::list::list_inboxes, v1::inboxes::create::create_inbox))
+        .routes(routes!(
+            v1::inboxes::get::get_inbox,
+            v1::inboxes::change::change_inbox,
+            v1::inboxes::delete::delete_inbox
+        ))
+        .routes(routes!(v1::inboxes::requests::list_inbox_requests))
         .merge(people());
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(health::livez))

@@ -29,6 +29,8 @@ async fn store_routes(app: &TestApp, store: &str) -> Vec<Route> {
     let key =
         app.post("/stores/552/keys", &json!({"name": "a", "scopes": ["read"]})).send().await.expect(201);
     let key = key["id"].as_str().expect("an id").to_owned();
+    let inbox = app.post("/stores/552/inboxes", &json!({})).send().await.expect(201);
+    let inbox = inbox["id"].as_str().expect("an id").to_owned();
     let mut routes = Vec::new();
     for (path, methods) in document()["paths"].as_object().expect("paths") {
         if !path.starts_with("/api/v1/stores/{store}") {
@@ -39,6 +41,7 @@ async fn store_routes(app: &TestApp, store: &str) -> Vec<Route> {
             Some("events") => event.clone(),
             Some("deliveries") => delivery.to_string(),
             Some("resends") => job.clone(),
+            Some("inboxes") => inbox.clone(),
             Some("keys") => key.clone(),
             Some("overview" | "live" | "deliveries.csv" | "portal-links") | None => String::new(),
             other => panic!("{path}: give this test an id of {other:?}"),

@@ -6,14 +6,17 @@
 //! - [`lifecycle`]: how a server starts, drains and ends
 //! - [`http_server`]: the listener, and how it keeps slow clients from holding it up
 //! - [`dashboard`]: the pages, embedded
+//! - [`inbox`]: the listener of the test inboxes, with [`certificates`] of its own
 //! - [`logging`], [`measuring`]: what the server tells about itself
 //! - [`demo`]: the store, receiver and events of `serve --demo`
 
+pub mod certificates;
 pub mod cli;
 pub mod config;
 pub mod dashboard;
 pub mod demo;
 pub mod http_server;
+pub mod inbox;
 pub mod lifecycle;
 pub mod logging;
 pub mod measuring;

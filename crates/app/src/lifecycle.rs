@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::dashboard;
 use crate::demo::Demo;
 use crate::http_server::{self, HttpServer};
+use crate::inbox::InboxListener;
 use crate::measuring;
 use crate::storage::{Storage, plain};
 
@@ -69,6 +70,8 @@ struct Server {
     /// Ends the listener.
     stop_listening: CancellationToken,
     listening: JoinHandle<()>,
+    /// Where deliveries to test inboxes arrive.
+    inbox: InboxListener,
     /// What runs beside; ends with the server.
     _beside: Vec<AbortOnDropHandle<()>>,
     /// Let go last.
@@ -87,7 +90,9 @@ impl Server {
 
         let connections_max = http_server::connections_max(config.lanes.total);
         let bootstrap_key = config.bootstrap_api_key.clone();
-        let parts = engine_parts(&config, demo.as_ref(), http.address(), store.clone(), clock.clone())?;
+        let inbox = InboxListener::start(store.clone(), clock.clone(), Arc::new(SystemRng))?;
+        let own = Own { address: http.address(), demo: demo.as_ref(), inbox: &inbox };
+        let parts = engine_parts(&config, &own, store.clone(), clock.clone())?;
         let options =
             EngineOptions { policy: config.policy, lanes: config.lanes, header_prefix: config.header_prefix };
         let engine = Engine::start(parts, options).await.map_err(plain)?;
@@ -114,7 +119,7 @@ impl Server {
             beside.push(tokio::spawn(async move { demo.run(&engine, &master_key, &url).await }));
         }
         let beside = beside.into_iter().map(AbortOnDropHandle::new).collect();
-        Ok(Self { engine, store, clock, stop_listening, listening, _beside: beside, _lock: lock })
+        Ok(Self { engine, store, clock, stop_listening, listening, inbox, _beside: beside, _lock: lock })
     }
 
     async fn stop(self) {
@@ -122,6 +127,8 @@ impl Server {
         if !self.within(ENGINE_STOP_MAX, self.engine.stop()).await {
             tracing::warn!("attempts in flight are cut short; they come back at the next start");
         }
+        // The attempts to it have ended.
+        drop(self.inbox);
         self.stop_listening.cancel();
         let abort = self.listening.abort_handle();
         let clock = self.clock.clone();
@@ -144,20 +151,32 @@ impl Server {
     }
 }
 
+/// The listeners of this process.
+struct Own<'a> {
+    address: SocketAddr,
+    demo: Option<&'a Demo>,
+    inbox: &'a InboxListener,
+}
+
 fn engine_parts(
     config: &Config,
-    demo: Option<&Demo>,
-    own: SocketAddr,
+    own: &Own<'_>,
     store: Arc<dyn Store>,
     clock: Arc<dyn EngineClock>,
 ) -> anyhow::Result<EngineParts> {
     let mut allowed = config.egress_allow.clone();
     let mut extra_roots = config.egress_roots.clone();
-    if let Some(demo) = demo {
+    extra_roots.push(own.inbox.root().clone());
+    if let Some(demo) = own.demo {
         allowed.push(demo.network());
         extra_roots.push(demo.root().clone());
     }
-    let rules = Arc::new(EgressRules { allowed, allow_http: config.egress_allow_http, own: vec![own] });
+    let rules = Arc::new(EgressRules {
+        allowed,
+        allow_http: config.egress_allow_http,
+        own: vec![own.address],
+        inbox: Some(own.inbox.address()),
+    });
     let resolver = SystemResolver::new().map_err(|error| anyhow!("the system's name servers: {error}"))?;
     let guard = Guard::new(rules.clone(), Arc::new(resolver));
     let transport = HttpsTransport::new(guard, HttpsOptions { extra_roots })?;

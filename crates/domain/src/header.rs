@@ -89,6 +89,11 @@ const OF_CONNECTION: &[&str] = &[
 /// Headers that every request of ours has, besides `webhook-…` and those with the configured prefix.
 const OURS: &[&str] = &["accept-encoding", "content-type", "user-agent"];
 
+/// Whether the header is one that only Bồ Câu sets, so that its value is no secret of a webhook's owner.
+pub fn is_ours(name: &str, prefix: &str) -> bool {
+    check_name(name, prefix) == Err(HeaderRefusal::NameOfOurs)
+}
+
 impl CustomHeader {
     /// From a name and a value as somebody typed them. `prefix` is the one of our own headers, `bocau` unless
     /// configured otherwise. An empty value is a value; white space around one is refused, not trimmed.

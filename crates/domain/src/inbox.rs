@@ -5,6 +5,15 @@ pub use crate::ids::{InboxId, InboxRequestId};
 use crate::store::StoreId;
 use crate::time::Timestamp;
 
+/// The name of all test inboxes, in a domain that the public DNS never has (RFC 6761, 6.2). Deliveries to it
+/// go to a listener of this very process, without DNS: see [`crate::address::EgressRules::inbox`].
+pub const INBOX_HOST: &str = "inbox.bocau.test";
+
+/// The URL of the inbox with this token.
+pub fn inbox_url(token: &str) -> String {
+    format!("https://{INBOX_HOST}/{token}")
+}
+
 wire_enum! {
     /// What an inbox answers.
     InboxAnswer {

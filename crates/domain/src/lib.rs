@@ -35,7 +35,7 @@ pub use delivery::{Delivery, DeliveryState, Reason, Status};
 pub use event::{Event, EventType, ObjectId};
 pub use header::{CustomHeader, HeaderRefusal};
 pub use ids::{DeliveryId, EventId, IdSource, WebhookId};
-pub use inbox::{Inbox, InboxAnswer, InboxId, InboxRequest, InboxRequestId};
+pub use inbox::{INBOX_HOST, Inbox, InboxAnswer, InboxId, InboxRequest, InboxRequestId, inbox_url};
 pub use resend_job::{ResendJobId, ResendJobState};
 pub use retry::{DeliveryPolicy, PolicyOverrides, RetryPolicy};
 pub use signing::{SigningSecret, SigningSecrets};

@@ -65,13 +65,23 @@ impl SigningSecret {
     }
 
     fn sign(&self, id: &str, at: i64, body: &[u8]) -> String {
+        format!("v1,{}", BASE64.encode(self.mac(id, at, body).finalize().into_bytes()))
+    }
+
+    /// In a time that does not depend on how much of the signature is right.
+    fn verifies(&self, id: &str, at: i64, body: &[u8], signature: &str) -> bool {
+        let tag = signature.strip_prefix("v1,").and_then(|encoded| BASE64.decode(encoded).ok());
+        tag.is_some_and(|tag| self.mac(id, at, body).verify_slice(&tag).is_ok())
+    }
+
+    fn mac(&self, id: &str, at: i64, body: &[u8]) -> Hmac<Sha256> {
         let mut mac = self.keyed.clone();
         mac.update(id.as_bytes());
         mac.update(b".");
         mac.update(at.to_string().as_bytes());
         mac.update(b".");
         mac.update(body);
-        format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
+        mac
     }
 }
 
@@ -107,6 +117,15 @@ impl SigningSecrets {
             signature.push_str(&previous.sign(&id, seconds, body));
         }
         signature
+    }
+
+    /// Whether one of the signatures in `given`, a value of `webhook-signature`, is one that
+    /// [`signature`](Self::signature) makes.
+    pub fn verify(&self, event: EventId, at: Timestamp, body: &[u8], given: &str) -> bool {
+        let (id, seconds) = (event.to_string(), at.as_seconds());
+        let previous = self.previous.iter().filter(|(_, until)| at < *until).map(|(secret, _)| secret);
+        let mut secrets = std::iter::once(&self.current).chain(previous);
+        secrets.any(|secret| given.split(' ').any(|one| secret.verifies(&id, seconds, body, one)))
     }
 }
 
@@ -152,5 +171,23 @@ mod tests {
             format!("{} {}", new.sign(&id, 9, b"{}"), old.sign(&id, 9, b"{}")),
         );
         assert_eq!(secrets.signature(event, until, b"{}"), new.sign(&id, 10, b"{}"));
+    }
+
+    #[test]
+    fn what_is_signed_is_verified_and_nothing_else() {
+        let [old, new] = [1, 2].map(|byte| SigningSecret::from_bytes(vec![byte; 32]).expect("valid"));
+        let until = Timestamp::from_millis(10_000);
+        let secrets = SigningSecrets { current: new, previous: Some((old.clone(), until)) };
+        let (event, at) = (EventId::from_bytes([0; 16]), Timestamp::from_millis(9_000));
+        let signature = secrets.signature(event, at, b"{}");
+        assert!(secrets.verify(event, at, b"{}", &signature));
+        let of_old = SigningSecrets::new(old).signature(event, at, b"{}");
+        assert!(secrets.verify(event, at, b"{}", &format!("v2,x {of_old}")), "while it signs");
+        assert!(!secrets.verify(event, until, b"{}", &of_old));
+        assert!(!secrets.verify(event, at, b"{ }", &signature));
+        assert!(!secrets.verify(event, until, b"{}", &signature));
+        for wrong in ["", "v1,", "v1,AAAA", &signature[..30], &signature.replace("v1,", "v1a,")] {
+            assert!(!secrets.verify(event, at, b"{}", wrong), "{wrong}");
+        }
     }
 }

@@ -78,7 +78,7 @@ fn ip(text: &str) -> IpAddr {
 
 fn opening(networks: &str) -> EgressRules {
     let allowed = networks.split(',').map(|network| network.parse().expect("a network")).collect();
-    EgressRules { allowed, allow_http: true, own: Vec::new() }
+    EgressRules { allowed, allow_http: true, ..EgressRules::default() }
 }
 
 fn with_own(networks: &str, own: &str) -> EgressRules {

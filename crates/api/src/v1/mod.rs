@@ -5,6 +5,7 @@ pub mod audit_log;
 pub mod deliveries;
 pub mod event_types;
 pub mod events;
+pub mod inboxes;
 pub mod keys;
 pub mod live;
 pub mod members;

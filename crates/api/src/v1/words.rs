@@ -71,6 +71,12 @@ words! {
         Done = "done",
         Stopped = "stopped",
     }
+    /// What a test inbox answers: 200, 500, or 200 after 8 seconds.
+    InboxAnswer {
+        Ok = "ok",
+        Fail = "fail",
+        Slow = "slow",
+    }
 }
 
 impl ResendState {
@@ -94,6 +100,8 @@ mod tests {
         ];
         let named = [DeliveryStatus::ALL, DeliveryReason::ALL, AttemptTrigger::ALL, AttemptOutcome::ALL];
         assert_eq!(named.map(<[&str]>::to_vec), sent);
+        let answers = bocau_domain::InboxAnswer::ALL.iter().map(|word| word.as_str());
+        assert!(answers.eq(InboxAnswer::ALL.iter().copied()));
         let jobs = ResendJobState::ALL.iter().map(|word| word.as_str());
         assert!(std::iter::once(ResendState::COUNTED).chain(jobs).eq(ResendState::ALL.iter().copied()));
     }

@@ -14,10 +14,10 @@ use bocau_domain::{EventId, SigningSecrets, Timestamp};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use parking_lot::Mutex;
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::CertificateDer;
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::certificates::certificates;
 
 /// The document's answer, byte for byte.
 const ANSWER: &str = include_str!("../../../domain/catalogue/samples/response.json");
@@ -50,7 +50,7 @@ struct Shared {
 impl Receiver {
     /// Starts one on a free port of 127.0.0.1, with a certificate made for it.
     pub fn start() -> anyhow::Result<Self> {
-        let (root, config) = certificates()?;
+        let (root, config) = certificates(&Ipv4Addr::LOCALHOST.to_string())?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -105,35 +105,9 @@ fn is_signed(secrets: &SigningSecrets, event: EventId, headers: &HeaderMap, body
     let seconds = text(headers, "webhook-timestamp").and_then(|seconds| seconds.parse::<i64>().ok());
     let at = seconds.and_then(|seconds| seconds.checked_mul(1_000)).map(Timestamp::from_millis);
     let (Some(at), Some(given)) = (at, text(headers, "webhook-signature")) else { return false };
-    let expected = secrets.signature(event, at, body);
-    given.split(' ').any(|given| expected.split(' ').any(|expected| expected == given))
+    secrets.verify(event, at, body, given)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// An authority, and a server's settings with a certificate of it for 127.0.0.1.
-fn certificates() -> anyhow::Result<(CertificateDer<'static>, ServerConfig)> {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    authority.distinguished_name.push(DnType::CommonName, "Bo Cau demo, this process only");
-    let authority_key = KeyPair::generate()?;
-    let root = authority.self_signed(&authority_key)?.der().clone();
-
-    let mut server = CertificateParams::new([Ipv4Addr::LOCALHOST.to_string()])?;
-    server.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
-    let key = KeyPair::generate()?;
-    let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key))?;
-
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        )?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok((root, config))
 }

@@ -8,6 +8,7 @@ mod configuration;
 mod crash;
 mod delivery;
 mod demo;
+mod inbox;
 mod keys;
 mod publishing;
 mod restore;

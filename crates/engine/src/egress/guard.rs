@@ -2,6 +2,8 @@
 //!
 //! A name with one bad answer is refused whole, and the answer that was judged is the one that is used: no
 //! second look-up stands between the judgement and the connection (DNS rebinding).
+//! The one name that is not judged is the test inboxes', which leads to their listener in this process and is
+//! never looked up.
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bocau_domain::INBOX_HOST;
 use bocau_domain::address::{AddressRefusal, EgressRules};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
@@ -147,7 +150,14 @@ impl Guard {
     async fn connect(self, uri: Uri) -> Result<TokioIo<TcpStream>, ConnectError> {
         let host = uri.host().ok_or(ConnectError::NoHost)?;
         let default_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
-        let addresses = self.addresses(host, uri.port_u16().unwrap_or(default_port)).await?;
+        let port = uri.port_u16().unwrap_or(default_port);
+        if let Some(listener) = self.rules.inbox.filter(|_| is_inbox(&uri, host, port)) {
+            let connected = connect_to(listener, true).await;
+            return connected
+                .map(TokioIo::new)
+                .map_err(|detail| ConnectError::Connect { address: listener, detail });
+        }
+        let addresses = self.addresses(host, port).await?;
         let mut last = ConnectError::NoHost;
         for (index, address) in addresses.iter().enumerate() {
             let is_last = index + 1 == addresses.len();
@@ -172,6 +182,11 @@ impl Guard {
         self.rules.own.iter().any(is_ours)
             && stream.local_addr().is_ok_and(|local| local.ip() == address.ip())
     }
+}
+
+/// Whether the address is the test inboxes', by https on its own port; that alone goes to their listener.
+fn is_inbox(uri: &Uri, host: &str, port: u16) -> bool {
+    uri.scheme_str() == Some("https") && host == INBOX_HOST && port == 443
 }
 
 /// Whether the name means this machine by definition, so that no name server is asked (RFC 6761, 6.3).

@@ -200,3 +200,39 @@ async fn a_webhook_whose_network_was_closed_since_is_blocked() {
     assert_eq!((blocked.outcome, blocked.duration), (Outcome::Blocked, Duration::ZERO));
     assert_eq!(harness.receiver.count(), 0);
 }
+
+#[tokio::test]
+async fn the_inboxes_name_leads_to_their_listener_without_dns_and_nothing_else_does() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let resolver = Arc::new(FakeResolver::new());
+    resolver.answer("inbox.bocau.test", DnsAnswer::of(&["127.0.0.1"]));
+    resolver.answer(HOST, DnsAnswer::of(&["127.0.0.1"]));
+    let allowed = vec!["127.0.0.0/8".parse().expect("a network")];
+    let rules = EgressRules { allowed, inbox: Some(address), ..EgressRules::default() };
+    let mut guard = Guard::new(Arc::new(rules.clone()), resolver.clone());
+    let stream = guard.call("https://inbox.bocau.test/abc".parse().expect("a URI")).await.expect("connected");
+    assert_eq!(stream.inner().peer_addr().expect("an address"), address);
+    assert_eq!(resolver.asked("inbox.bocau.test"), 0);
+    let port = address.port();
+    for uri in [
+        format!("https://inbox.bocau.test:{port}/abc"),
+        format!("http://inbox.bocau.test:{port}/abc"),
+        format!("https://{HOST}:{port}/abc"),
+        format!("https://127.0.0.1:{port}/abc"),
+        format!("https://localhost:{port}/abc"),
+    ] {
+        let error = guard.call(uri.parse().expect("a URI")).await.expect_err("it is closed");
+        let is_own = matches!(error, ConnectError::Blocked { reason: AddressRefusal::OwnAddress, .. });
+        assert!(is_own, "{uri}: {error}");
+    }
+    let rules = EgressRules { allowed: Vec::new(), inbox: None, ..rules };
+    let error = Guard::new(Arc::new(rules), resolver.clone())
+        .call("https://inbox.bocau.test/abc".parse().expect("a URI"))
+        .await
+        .expect_err("none listen");
+    assert!(
+        matches!(error, ConnectError::Blocked { reason: AddressRefusal::LoopbackAddress, .. }),
+        "{error}"
+    );
+}
