@@ -98,7 +98,7 @@ test('on a phone one goes from webhook to resend', async ({ page, T, open, api, 
   await page.getByRole('button', { name: T.shell.openMenu }).click();
   await page.getByRole('link', { name: T.shell.nav.deliveries }).click();
   await expect(page.getByRole('heading', { name: T.deliveries.title })).toBeVisible();
-  await expect(page.getByText(T.shell.live.live)).toBeAttached();
+  await expect(page.getByText(T.shell.live.live, { exact: true })).toBeAttached();
   await api.publish(store, 'phone-1');
   const card = page.locator('.item', { hasText: 'phone-1' });
   await expect(card).toContainText(T.deliveries.state.succeeded);

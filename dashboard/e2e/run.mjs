@@ -35,23 +35,30 @@ const certificates = join(work, 'certificates');
 execFileSync('sh', [join(root, 'e2e/support/make-certificates.sh'), certificates]);
 
 const listen = `127.0.0.1:${await freePort()}`;
+const key = `bck_${randomBytes(32).toString('base64url')}`;
+const password = randomBytes(18).toString('base64url');
 Object.assign(process.env, {
-  BOCAU_LISTEN: listen,
   BOCAU_URL: `http://${listen}`,
-  BOCAU_DATA_DIR: join(work, 'data'),
-  BOCAU_BOOTSTRAP_API_KEY: `bck_${randomBytes(32).toString('base64url')}`,
-  BOCAU_EGRESS_ALLOW: '127.0.0.0/8',
-  BOCAU_EGRESS_CA_FILE: join(certificates, 'ca.pem'),
+  BOCAU_API_KEY: key,
   BOCAU_EMAIL: 'admin@e2e.example',
-  BOCAU_PASSWORD: randomBytes(18).toString('base64url'),
+  BOCAU_PASSWORD: password,
   BOCAU_TEST_CERTIFICATES: certificates,
 });
-process.env.BOCAU_API_KEY = process.env.BOCAU_BOOTSTRAP_API_KEY;
 
+// The program refuses variables of its name that it does not know, so it gets its own and no others.
+const others = Object.entries(process.env).filter(([name]) => !name.startsWith('BOCAU_'));
+const env = {
+  ...Object.fromEntries(others),
+  BOCAU_LISTEN: listen,
+  BOCAU_DATA_DIR: join(work, 'data'),
+  BOCAU_BOOTSTRAP_API_KEY: key,
+  BOCAU_EGRESS_ALLOW: '127.0.0.0/8',
+  BOCAU_EGRESS_CA_FILE: join(certificates, 'ca.pem'),
+};
 const user = ['user', 'create', '--email', process.env.BOCAU_EMAIL, '--role', 'admin', '--password-stdin'];
-execFileSync(program, user, { input: process.env.BOCAU_PASSWORD, stdio: ['pipe', 'inherit', 'inherit'] });
+execFileSync(program, user, { input: password, env, stdio: ['pipe', 'inherit', 'inherit'] });
 
-const server = spawn(program, ['serve'], { stdio: ['ignore', 'ignore', 'inherit'] });
+const server = spawn(program, ['serve'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
 let status = 1;
 try {
   const isReady = () =>

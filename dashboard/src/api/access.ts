@@ -8,10 +8,9 @@ export type KeyPlace = string | null;
 export const keysKey = (store: KeyPlace) => ['keys', store] as const;
 
 export async function listKeys(store: KeyPlace, signal?: AbortSignal): Promise<Key[]> {
-  const query = { limit: 200 };
   const page = store
-    ? await unwrap(api.GET('/api/v1/stores/{store}/keys', { params: { path: { store }, query }, signal }))
-    : await unwrap(api.GET('/api/v1/keys', { params: { query }, signal }));
+    ? await unwrap(api.GET('/api/v1/stores/{store}/keys', { params: { path: { store } }, signal }))
+    : await unwrap(api.GET('/api/v1/keys', { signal }));
   return page.data as Key[];
 }
 
@@ -34,7 +33,7 @@ export const deleteKey = (store: KeyPlace, id: string) =>
 export const membersKey = ['members'] as const;
 
 export const listMembers = async (signal?: AbortSignal) =>
-  (await unwrap(api.GET('/api/v1/members', { params: { query: { limit: 200 } }, signal }))).data as Member[];
+  (await unwrap(api.GET('/api/v1/members', { signal }))).data as Member[];
 
 export interface NewMember {
   email: string;

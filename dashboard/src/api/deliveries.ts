@@ -2,12 +2,12 @@
 import { api, problemOf, unwrap } from './client';
 import { memberText } from './json-text';
 import { ApiError } from './problem';
-import type { Delivery, DeliveryWithHistory, ResendJob } from './types';
+import type { Delivery, DeliveryState, DeliveryWithHistory, ResendJob } from './types';
 
 /** A filter as the API takes it; the same for the list, the count, the export and the resend of all. */
 export interface DeliveryQuery {
   type?: string;
-  status?: string;
+  status?: DeliveryState;
   object_id?: string;
   webhook_id?: string;
   from?: string;
@@ -63,12 +63,15 @@ export const countResends = (store: string, query: DeliveryQuery) =>
   );
 
 export const startResends = (store: string, query: DeliveryQuery) =>
-  unwrap<ResendJob>(api.POST('/api/v1/stores/{store}/resends', { params: { path: { store } }, body: query }));
+  unwrap<ResendJob>(
+    api.POST('/api/v1/stores/{store}/resends', {
+      params: { path: { store } },
+      body: { ...query, dry_run: false },
+    }),
+  );
 
 export const listResends = (store: string, signal?: AbortSignal) =>
-  unwrap(
-    api.GET('/api/v1/stores/{store}/resends', { params: { path: { store }, query: { limit: 5 } }, signal }),
-  );
+  unwrap(api.GET('/api/v1/stores/{store}/resends', { params: { path: { store } }, signal }));
 
 export const stopResends = (store: string, id: string) =>
   unwrap<ResendJob>(api.DELETE('/api/v1/stores/{store}/resends/{id}', { params: { path: { store, id } } }));

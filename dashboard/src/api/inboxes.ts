@@ -11,7 +11,9 @@ export const listInboxes = async (store: string, signal?: AbortSignal) =>
     .data as Inbox[];
 
 export const createInbox = (store: string) =>
-  unwrap<Inbox>(api.POST('/api/v1/stores/{store}/inboxes', { params: { path: { store } }, body: {} }));
+  unwrap<Inbox>(
+    api.POST('/api/v1/stores/{store}/inboxes', { params: { path: { store } }, body: { name: '' } }),
+  );
 
 export const changeInbox = (store: string, id: string, answer: InboxAnswer) =>
   unwrap<Inbox>(api.PATCH('/api/v1/stores/{store}/inboxes/{id}', { ...at(store, id), body: { answer } }));

@@ -2,7 +2,7 @@
 // go of its connection; whoever comes back fetches anew.
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, use, useEffect, useEffectEvent, useState } from 'react';
-import type { Delivery, ResendJob } from './types';
+import type { Delivery } from './types';
 
 /** Without the stream, pages ask again in this time and never sooner. */
 export const POLL_MS = 15_000;
@@ -12,7 +12,6 @@ export type LiveState = 'connecting' | 'live' | 'offline';
 
 interface LiveEvents {
   delivery: Delivery;
-  resend: ResendJob;
 }
 
 class LiveBus extends EventTarget {
@@ -56,9 +55,12 @@ export function LiveProvider({ store, children }: { store: string; children: Rea
         // The browser tries again by itself unless the answer was no stream.
         if (opened.readyState === EventSource.CLOSED) retry = window.setTimeout(open, RETRY_MS);
       };
-      for (const name of ['delivery', 'resend'] as const) {
-        opened.addEventListener(name, (event) => bus.send(name, JSON.parse(event.data)));
-      }
+      opened.addEventListener('delivery', (event) => bus.send('delivery', JSON.parse(event.data)));
+      // More has changed than is told one by one.
+      opened.addEventListener(
+        'refresh',
+        () => void queries.invalidateQueries({ queryKey: ['store', store] }),
+      );
     };
     const follow = () => (document.hidden ? close() : open());
 

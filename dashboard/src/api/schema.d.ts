@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who changed what, newest first. Needs `manage`. */
+        get: operations["list_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/event-types": {
         parameters: {
             query?: never;
@@ -21,6 +38,156 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys of the platform, newest first. Needs an admin, or a platform key with `manage`. */
+        get: operations["list_keys"];
+        put?: never;
+        /** Makes a key of the platform, for every store. Needs an admin, or a platform key with `manage`. */
+        post: operations["create_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a key of the platform away, at once. Needs an admin, or a platform key with `manage`. */
+        delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All members, the oldest first. Needs an admin, or a platform key with `manage`. */
+        get: operations["list_members"];
+        put?: never;
+        /** Makes a member. Needs an admin, or a platform key with `manage`. */
+        post: operations["create_member"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a member, which ends their sessions. Needs an admin, or a platform key with `manage`. Nobody deletes
+         *     themselves, nor the last admin who can sign in.
+         */
+        delete: operations["delete_member"];
+        options?: never;
+        head?: never;
+        /** Changes a member. Needs an admin, or a platform key with `manage`. It holds at once, in sessions too. */
+        patch: operations["change_member"];
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The session of the cookie that the request brings. */
+        get: operations["get_session"];
+        put?: never;
+        /**
+         * Signs in. The answer sets the cookie `bocau_session`. After five failures within 15 minutes an address must
+         *     wait.
+         */
+        post: operations["sign_in"];
+        /** Signs out: the session is no more, and its cookie is taken away. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives the user who is signed in another e-mail address. */
+        put: operations["change_email"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Signs in by a link, which works once: the one printed at the first start, or a portal link. A portal
+         *     session has a cookie of its own, `bocau_portal`.
+         */
+        post: operations["use_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives the user who is signed in another password, and ends their other sessions. */
+        put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stores": {
         parameters: {
             query?: never;
@@ -28,7 +195,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The stores, by id. A store key sees its own. */
+        /** The stores, by id. Store keys, members and viewers see their own. */
         get: operations["list_stores"];
         put?: never;
         /** Makes a store. Needs a platform key with `manage`. */
@@ -70,6 +237,43 @@ export interface paths {
         };
         /** A store's deliveries, newest first. */
         get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/deliveries.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The deliveries that the filter finds as CSV (UTF-8), newest first, at most 100,000. The head is in the
+         *     request's language. No cell is taken for a formula by a spreadsheet.
+         */
+        get: operations["export_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/deliveries/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many deliveries the filter finds, counted up to 10,000. */
+        get: operations["count_deliveries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -183,6 +387,191 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stores/{store}/inboxes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The test inboxes of a store, newest first. */
+        get: operations["list_inboxes"];
+        put?: never;
+        /** Makes a test inbox, which answers 200 until it is changed. Needs `manage`. */
+        post: operations["create_inbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/inboxes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One test inbox. */
+        get: operations["get_inbox"];
+        put?: never;
+        post?: never;
+        /** Deletes a test inbox with what it received. Needs `manage`. Webhooks that point at it fail from now on. */
+        delete: operations["delete_inbox"];
+        options?: never;
+        head?: never;
+        /** Lets a test inbox answer otherwise. Needs `manage`. */
+        patch: operations["change_inbox"];
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/inboxes/{id}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last 100 requests that a test inbox received, newest first. */
+        get: operations["list_inbox_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys of a store, newest first. Needs `manage`. */
+        get: operations["list_store_keys"];
+        put?: never;
+        /** Makes a key of a store. Needs `manage`. */
+        post: operations["create_store_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a key of a store away, at once. Needs `manage`. */
+        delete: operations["revoke_store_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is new in the store's report: `delivery` with the row (new or changed), `refresh` where more has
+         *     changed than is told one by one, a comment every 15 seconds. Ends when the server stops.
+         */
+        get: operations["watch_store"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a store's deliveries of the last hours went (Tổng quan). Whole hours count. */
+        get: operations["get_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/portal-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a link that opens the pages of one store, once, for eight hours. Needs an admin, or a platform key
+         *     with `manage`.
+         */
+        post: operations["create_portal_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/resends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last 50 bulk resends, newest first. */
+        get: operations["list_resends"];
+        put?: never;
+        /**
+         * Resends all deliveries that the filter finds now, in the background. Needs `manage`. With `dry_run` it
+         *     only counts them.
+         */
+        post: operations["create_resend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stores/{store}/resends/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a bulk resend stands. */
+        get: operations["get_resend"];
+        put?: never;
+        post?: never;
+        /** Stops a bulk resend. Needs `manage`. What was asked for before is still sent. */
+        delete: operations["stop_resend"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stores/{store}/webhooks": {
         parameters: {
             query?: never;
@@ -248,7 +637,7 @@ export interface paths {
         put?: never;
         /**
          * Gives a webhook a new secret. Needs `manage`. The old one signs beside it for 24 hours, so that the
-         *     receiver can change over without missing a request.
+         *     receiver can change over without missing a request; rotating once more within that time needs `force`.
          */
         post: operations["rotate_webhook_secret"];
         delete?: never;
@@ -328,346 +717,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_session"];
-        put?: never;
-        post: operations["sign_in"];
-        delete: operations["sign_out"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/session/link": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["sign_in_by_link"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/session/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put: operations["change_password"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/session/email": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put: operations["change_email"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/members": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_members"];
-        put?: never;
-        post: operations["create_member"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/members/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_member"];
-        options?: never;
-        head?: never;
-        patch: operations["change_member"];
-        trace?: never;
-    };
-    "/api/v1/keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_platform_keys"];
-        put?: never;
-        post: operations["create_platform_key"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/keys/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_platform_key"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_store_keys"];
-        put?: never;
-        post: operations["create_store_key"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/keys/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_store_key"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/audit-log": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_audit_log"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/portal-links": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["create_portal_link"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/overview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_overview"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/deliveries.csv": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["export_deliveries"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/deliveries/count": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["count_deliveries"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/live": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["live"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/resends": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_resends"];
-        put?: never;
-        post: operations["create_resends"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/resends/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_resends"];
-        put?: never;
-        post?: never;
-        delete: operations["stop_resends"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/inboxes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_inboxes"];
-        put?: never;
-        post: operations["create_inbox"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/inboxes/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_inbox"];
-        put?: never;
-        post?: never;
-        delete: operations["delete_inbox"];
-        options?: never;
-        head?: never;
-        patch: operations["change_inbox"];
-        trace?: never;
-    };
-    "/api/v1/stores/{store}/inboxes/{id}/requests": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_inbox_requests"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Who did something. */
+        Actor: {
+            /** @description Bồ Câu itself or its command line, an API key, a user, or somebody who came through a portal link. */
+            kind: components["schemas"]["ActorKind"];
+            /** @description A key's name, a user's e-mail address, a portal's store. */
+            name: string;
+        };
+        /**
+         * @description What kind of actor it was.
+         * @enum {string}
+         */
+        ActorKind: "system" | "key" | "user" | "portal";
         /** @description A row of the popup Lịch sử sự kiện. */
         Attempt: {
             /**
@@ -675,8 +740,8 @@ export interface components {
              * @description Counts from 1 within the delivery.
              */
             number: number;
-            /** @description `auto`, `manual` or `test`. */
-            trigger: string;
+            /** @description What set it off. */
+            trigger: components["schemas"]["AttemptTrigger"];
             /**
              * Format: date-time
              * @description When it began.
@@ -687,11 +752,8 @@ export interface components {
              * @description Milliseconds from its start to the end of the answer, or to giving up.
              */
             duration_ms: number;
-            /**
-             * @description `success`, `http_error`, `rejected`, `timeout`, `dns_error`, `connect_error`, `tls_error`, `blocked`,
-             *     `protocol_error` or `interrupted`.
-             */
-            outcome: string;
+            /** @description How it ended. */
+            outcome: components["schemas"]["AttemptOutcome"];
             /**
              * Format: int32
              * @description The answer's status code.
@@ -707,6 +769,48 @@ export interface components {
             response_body: string;
             /** @description Whether the body was longer than that. */
             response_truncated: boolean;
+        };
+        /**
+         * @description How an attempt ended.
+         * @enum {string}
+         */
+        AttemptOutcome: "success" | "http_error" | "rejected" | "timeout" | "dns_error" | "connect_error" | "tls_error" | "blocked" | "protocol_error" | "interrupted";
+        /**
+         * @description What set an attempt off.
+         * @enum {string}
+         */
+        AttemptTrigger: "auto" | "manual" | "test";
+        /**
+         * @description What was done.
+         * @enum {string}
+         */
+        AuditAction: "store.created" | "store.renamed" | "store.deleted" | "webhook.created" | "webhook.changed" | "webhook.disabled_by_receiver" | "webhook.deleted" | "webhook.secret_rotated" | "webhook.secret_shown" | "key.created" | "key.revoked" | "user.created" | "user.changed" | "user.deleted" | "user.password_changed" | "user.signed_in" | "portal_link.created" | "resend_job.started" | "resend_job.stopped" | "inbox.created" | "inbox.changed" | "inbox.deleted";
+        /** @description A line of the audit log. */
+        AuditEntry: {
+            /** @description The line's id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was done.
+             */
+            at: string;
+            /** @description By whom. */
+            actor: components["schemas"]["Actor"];
+            /** @description What was done. */
+            action: components["schemas"]["AuditAction"];
+            /** @description In which store; `null` where it is the platform's. */
+            store_id: string | null;
+            /** @description To what: the id of a store, webhook, key, member, job or inbox. */
+            subject: string;
+            /** @description What changed, as it was before. Secrets and the values of headers are masked. */
+            from: Record<string, never> | null;
+            /** @description What changed, as it was afterwards. */
+            to: Record<string, never> | null;
+        };
+        /** @description The new key, with the key itself. */
+        CreatedKey: components["schemas"]["Key"] & {
+            /** @description `bck_…`. It is kept nowhere and cannot be shown again. */
+            key: string;
         };
         /** @description The new webhook, with the secret that its requests are signed with. */
         CreatedWebhook: components["schemas"]["Webhook"] & {
@@ -727,13 +831,9 @@ export interface components {
             event_type: string;
             /** @description ID đối tượng. */
             object_id: string;
-            /** @description Trạng thái: `pending`, `retrying`, `succeeded`, `failed` or `skipped`. */
-            status: string;
-            /**
-             * @description Why it was skipped, or failed before its attempts were used up: `no_webhook`, `webhook_disabled`,
-             *     `webhook_deleted`, `webhook_gone` or `interrupted`.
-             */
-            reason: string | null;
+            /** @description Trạng thái. */
+            status: components["schemas"]["DeliveryStatus"];
+            reason: components["schemas"]["DeliveryReason"] | null;
             /** @description Whether it came from “gửi thử” and carries a sample. */
             test: boolean;
             /**
@@ -763,15 +863,37 @@ export interface components {
              * @description When the next automatic attempt is due.
              */
             next_attempt_at: string | null;
-            last_duration_ms?: number | null;
-            last_outcome?: string | null;
+            /** @description Whether a resend was asked for and is still to come. */
+            resend_waiting: boolean;
         };
+        /** @description How many deliveries a filter finds. */
+        DeliveryCount: {
+            /** @description How many, up to 10,000. */
+            total: number;
+            /** @description Whether there are more than that. */
+            is_capped: boolean;
+        };
+        /**
+         * @description Why a delivery was skipped, or failed before its attempts were used up.
+         * @enum {string}
+         */
+        DeliveryReason: "no_webhook" | "webhook_disabled" | "webhook_deleted" | "webhook_gone" | "interrupted";
+        /**
+         * @description Trạng thái.
+         * @enum {string}
+         */
+        DeliveryStatus: "pending" | "retrying" | "succeeded" | "failed" | "skipped";
         /** @description A delivery with its payload and history. */
         DeliveryWithHistory: components["schemas"]["Delivery"] & {
             /** @description What is sent, in the very bytes that were received. */
             payload: Record<string, never>;
             /** @description The attempts, oldest first. */
             history: components["schemas"]["Attempt"][];
+        };
+        /** @description A new address. */
+        EmailChange: {
+            /** @description The address to sign in with from now on. */
+            email: string;
         };
         /** @description An event with its payload and where it went. */
         Event: {
@@ -809,6 +931,33 @@ export interface components {
             /** @description The JSON Schema (2020-12) of its payloads. */
             schema: Record<string, never>;
         };
+        /** @description A webhook whose deliveries do not all get through. */
+        FailingWebhook: {
+            /** @description Its id. */
+            webhook_id: string;
+            /** @description Where it goes. */
+            url: string;
+            /** @description Whether anything is sent. */
+            enabled: boolean;
+            disabled_reason: components["schemas"]["DeliveryReason"] | null;
+            /**
+             * Format: int64
+             * @description Deliveries of the span that are `failed` or `retrying` now.
+             */
+            failures: number;
+            /** @description What went wrong last. */
+            last_error: string | null;
+            /**
+             * Format: int32
+             * @description The status code of the last failed attempt.
+             */
+            last_status_code: number | null;
+            /**
+             * Format: date-time
+             * @description When the last failed attempt ended.
+             */
+            last_failed_at: string | null;
+        };
         /** @description A field that is wrong. */
         FieldError: {
             /** @description An RFC 6901 pointer into the body, or the name of a parameter or header. */
@@ -823,6 +972,83 @@ export interface components {
             /** @description The header's value. */
             value: string;
         };
+        /** @description A test inbox. */
+        Inbox: {
+            /** @description Its id. */
+            id: string;
+            /** @description What people call it; may be empty. */
+            name: string;
+            /** @description The webhook URL that leads to it. It is this server's own and means nothing elsewhere. */
+            url: string;
+            /** @description What it answers. */
+            answer: components["schemas"]["InboxAnswer"];
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+        };
+        /**
+         * @description What a test inbox answers: 200, 500, or 200 after 8 seconds.
+         * @enum {string}
+         */
+        InboxAnswer: "ok" | "fail" | "slow";
+        /** @description What to change of a test inbox; what is left out stays. */
+        InboxChange: {
+            answer?: components["schemas"]["InboxAnswer"] | null;
+        };
+        /** @description A request that a test inbox received. */
+        InboxRequest: {
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it came in.
+             */
+            at: string;
+            /** @description Its headers. Without `manage` the values are masked, except of those that Bồ Câu sets. */
+            headers: components["schemas"]["HeaderView"][];
+            /** @description The first 64 KiB of its body; what is no UTF-8 is replaced by `�`. */
+            body: string;
+            /** @description Whether its signature was that of a webhook of the store; `null` where it had none. */
+            verified: boolean | null;
+            /**
+             * Format: int32
+             * @description The status code it was answered with.
+             */
+            answer_status: number;
+        };
+        /** @description An API key. */
+        Key: {
+            /** @description The key's id; it is not the key itself. */
+            id: string;
+            /** @description What people call it. */
+            name: string;
+            /** @description The one store it is for; `null` for a key of the platform. */
+            store_id: string | null;
+            /** @description What it may be used for. */
+            scopes: components["schemas"]["KeyScope"][];
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description From when on it is refused.
+             */
+            expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was used last, give or take a minute.
+             */
+            last_used_at: string | null;
+        };
+        /**
+         * @description What a key may be used for.
+         * @enum {string}
+         */
+        KeyScope: "publish" | "read" | "manage";
         /** @description A label in both languages. */
         Label: {
             /** @description Vietnamese. */
@@ -830,6 +1056,48 @@ export interface components {
             /** @description English. */
             en: string;
         };
+        /** @description The link that is used. */
+        LinkUse: {
+            /** @description What stands behind `#token=` in the link. */
+            token: string;
+        };
+        /** @description A member. */
+        Member: {
+            /** @description The member's id. */
+            id: string;
+            /** @description The e-mail address that they sign in with. */
+            email: string;
+            /** @description What they may do. */
+            role: components["schemas"]["MemberRole"];
+            /** @description The ids of their stores; empty for an admin, who has every store. */
+            stores: string[];
+            /**
+             * Format: date-time
+             * @description When they were made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When they signed in last.
+             */
+            last_sign_in_at: string | null;
+        };
+        /** @description What changes; a field left out stays as it is. */
+        MemberChange: {
+            role?: components["schemas"]["MemberRole"] | null;
+            /** @description The ids of their stores, all of them. */
+            stores?: string[] | null;
+            /**
+             * Format: password
+             * @description A new password, which ends their sessions: 12 to 200 characters.
+             */
+            password?: string | null;
+        };
+        /**
+         * @description What a member may do.
+         * @enum {string}
+         */
+        MemberRole: "admin" | "member" | "viewer";
         /** @description An event to publish. */
         NewEvent: {
             /** @description A type of the catalogue, such as `order.created`. */
@@ -848,6 +1116,75 @@ export interface components {
         NewEvents: {
             /** @description 1 to 500 events, 8 MiB in all. */
             events: components["schemas"]["NewEvent"][];
+        };
+        /** @description A test inbox to make. */
+        NewInbox: {
+            /**
+             * @description What people call it: at most 100 characters.
+             * @default
+             */
+            name: string;
+        };
+        /** @description A key to make. */
+        NewKey: {
+            /** @description What people call it: 1 to 200 characters. */
+            name: string;
+            /** @description What it may be used for: nothing that its maker may not do. */
+            scopes: components["schemas"]["KeyScope"][];
+            /**
+             * Format: date-time
+             * @description From when on it is refused; never where it is left out.
+             */
+            expires_at?: string | null;
+        };
+        /** @description A member to make. */
+        NewMember: {
+            /** @description The e-mail address to sign in with. */
+            email: string;
+            /** @description What they may do. */
+            role: components["schemas"]["MemberRole"];
+            /** @description The ids of their stores; an admin has every store and needs none. */
+            stores?: string[];
+            /**
+             * Format: password
+             * @description The password to begin with: 12 to 200 characters.
+             */
+            password: string;
+        };
+        /** @description A link to make. */
+        NewPortalLink: {
+            /**
+             * Format: int64
+             * @description Minutes within which the link must be opened: 1 to 60.
+             * @default 15
+             */
+            valid_minutes: number | null;
+            role?: components["schemas"]["PortalRole"] | null;
+        };
+        /** @description Which deliveries to resend; what is left out does not narrow. */
+        NewResend: {
+            /** @description A type (`order.created`) or a group (`order.*`). */
+            type?: string | null;
+            status?: components["schemas"]["DeliveryStatus"] | null;
+            /** @description About this object. */
+            object_id?: string | null;
+            /** @description To this webhook. */
+            webhook_id?: string | null;
+            /**
+             * Format: date-time
+             * @description Made at or after this moment.
+             */
+            from?: string | null;
+            /**
+             * Format: date-time
+             * @description Made before this moment.
+             */
+            to?: string | null;
+            /**
+             * @description Only count.
+             * @default false
+             */
+            dry_run: boolean;
         };
         /** @description A store to make. */
         NewStore: {
@@ -889,17 +1226,62 @@ export interface components {
              */
             timeout_seconds?: number | null;
         };
+        /** @description How a store's deliveries went. */
+        Overview: {
+            /**
+             * Format: date-time
+             * @description The beginning of the first hour that counts.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description The end of the last hour that counts.
+             */
+            to: string;
+            /**
+             * Format: int64
+             * @description Events taken in.
+             */
+            events: number;
+            /** @description Their deliveries, by the state they are in now. */
+            deliveries: components["schemas"]["StatusCounts"];
+            /**
+             * Format: double
+             * @description The part of the ended deliveries that was acknowledged, 0 to 1; `null` where none has ended.
+             */
+            success_rate: number | null;
+            /**
+             * Format: int64
+             * @description Milliseconds that 95 of 100 attempts stay within, to about 6 in 100; `null` without attempts.
+             */
+            p95_ms: number | null;
+            /**
+             * @description The deliveries by when they were made, oldest first: hours, or days where more than 48 hours are asked
+             *     for.
+             */
+            series: components["schemas"]["OverviewStep"][];
+            /** @description Webhooks with deliveries that did not get through, those with the most first. */
+            failing: components["schemas"]["FailingWebhook"][];
+        };
+        /** @description A step of the series. */
+        OverviewStep: components["schemas"]["StatusCounts"] & {
+            /**
+             * Format: date-time
+             * @description Its beginning.
+             */
+            at: string;
+        };
         /** @description One page of a list. */
         PageView_Attempt: {
-            /** @description The rows, newest first. */
+            /** @description The rows. */
             data: {
                 /**
                  * Format: int32
                  * @description Counts from 1 within the delivery.
                  */
                 number: number;
-                /** @description `auto`, `manual` or `test`. */
-                trigger: string;
+                /** @description What set it off. */
+                trigger: components["schemas"]["AttemptTrigger"];
                 /**
                  * Format: date-time
                  * @description When it began.
@@ -910,11 +1292,8 @@ export interface components {
                  * @description Milliseconds from its start to the end of the answer, or to giving up.
                  */
                 duration_ms: number;
-                /**
-                 * @description `success`, `http_error`, `rejected`, `timeout`, `dns_error`, `connect_error`, `tls_error`, `blocked`,
-                 *     `protocol_error` or `interrupted`.
-                 */
-                outcome: string;
+                /** @description How it ended. */
+                outcome: components["schemas"]["AttemptOutcome"];
                 /**
                  * Format: int32
                  * @description The answer's status code.
@@ -935,8 +1314,35 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description One page of a list. */
+        PageView_AuditEntry: {
+            /** @description The rows. */
+            data: {
+                /** @description The line's id. */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description When it was done.
+                 */
+                at: string;
+                /** @description By whom. */
+                actor: components["schemas"]["Actor"];
+                /** @description What was done. */
+                action: components["schemas"]["AuditAction"];
+                /** @description In which store; `null` where it is the platform's. */
+                store_id: string | null;
+                /** @description To what: the id of a store, webhook, key, member, job or inbox. */
+                subject: string;
+                /** @description What changed, as it was before. Secrets and the values of headers are masked. */
+                from: Record<string, never> | null;
+                /** @description What changed, as it was afterwards. */
+                to: Record<string, never> | null;
+            }[];
+            /** @description Pass it as `cursor` for the next page; `null` on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
         PageView_Delivery: {
-            /** @description The rows, newest first. */
+            /** @description The rows. */
             data: {
                 /** @description Its id. */
                 id: string;
@@ -950,13 +1356,9 @@ export interface components {
                 event_type: string;
                 /** @description ID đối tượng. */
                 object_id: string;
-                /** @description Trạng thái: `pending`, `retrying`, `succeeded`, `failed` or `skipped`. */
-                status: string;
-                /**
-                 * @description Why it was skipped, or failed before its attempts were used up: `no_webhook`, `webhook_disabled`,
-                 *     `webhook_deleted`, `webhook_gone` or `interrupted`.
-                 */
-                reason: string | null;
+                /** @description Trạng thái. */
+                status: components["schemas"]["DeliveryStatus"];
+                reason: components["schemas"]["DeliveryReason"] | null;
                 /** @description Whether it came from “gửi thử” and carries a sample. */
                 test: boolean;
                 /**
@@ -986,15 +1388,15 @@ export interface components {
                  * @description When the next automatic attempt is due.
                  */
                 next_attempt_at: string | null;
-                last_duration_ms?: number | null;
-                last_outcome?: string | null;
+                /** @description Whether a resend was asked for and is still to come. */
+                resend_waiting: boolean;
             }[];
             /** @description Pass it as `cursor` for the next page; `null` on the last one. */
             next_cursor: string | null;
         };
         /** @description One page of a list. */
         PageView_EventType: {
-            /** @description The rows, newest first. */
+            /** @description The rows. */
             data: {
                 /** @description Its name, such as `order.created`. */
                 name: string;
@@ -1011,8 +1413,139 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description One page of a list. */
+        PageView_Inbox: {
+            /** @description The rows. */
+            data: {
+                /** @description Its id. */
+                id: string;
+                /** @description What people call it; may be empty. */
+                name: string;
+                /** @description The webhook URL that leads to it. It is this server's own and means nothing elsewhere. */
+                url: string;
+                /** @description What it answers. */
+                answer: components["schemas"]["InboxAnswer"];
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+            }[];
+            /** @description Pass it as `cursor` for the next page; `null` on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        PageView_InboxRequest: {
+            /** @description The rows. */
+            data: {
+                /** @description Its id. */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description When it came in.
+                 */
+                at: string;
+                /** @description Its headers. Without `manage` the values are masked, except of those that Bồ Câu sets. */
+                headers: components["schemas"]["HeaderView"][];
+                /** @description The first 64 KiB of its body; what is no UTF-8 is replaced by `�`. */
+                body: string;
+                /** @description Whether its signature was that of a webhook of the store; `null` where it had none. */
+                verified: boolean | null;
+                /**
+                 * Format: int32
+                 * @description The status code it was answered with.
+                 */
+                answer_status: number;
+            }[];
+            /** @description Pass it as `cursor` for the next page; `null` on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        PageView_Key: {
+            /** @description The rows. */
+            data: {
+                /** @description The key's id; it is not the key itself. */
+                id: string;
+                /** @description What people call it. */
+                name: string;
+                /** @description The one store it is for; `null` for a key of the platform. */
+                store_id: string | null;
+                /** @description What it may be used for. */
+                scopes: components["schemas"]["KeyScope"][];
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description From when on it is refused.
+                 */
+                expires_at: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was used last, give or take a minute.
+                 */
+                last_used_at: string | null;
+            }[];
+            /** @description Pass it as `cursor` for the next page; `null` on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        PageView_Member: {
+            /** @description The rows. */
+            data: {
+                /** @description The member's id. */
+                id: string;
+                /** @description The e-mail address that they sign in with. */
+                email: string;
+                /** @description What they may do. */
+                role: components["schemas"]["MemberRole"];
+                /** @description The ids of their stores; empty for an admin, who has every store. */
+                stores: string[];
+                /**
+                 * Format: date-time
+                 * @description When they were made.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When they signed in last.
+                 */
+                last_sign_in_at: string | null;
+            }[];
+            /** @description Pass it as `cursor` for the next page; `null` on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        PageView_ResendJob: {
+            /** @description The rows. */
+            data: {
+                /** @description Its id; `null` where it was only counted. */
+                id: string | null;
+                /**
+                 * Format: int64
+                 * @description How many deliveries the filter found that can be resent.
+                 */
+                total: number;
+                /**
+                 * Format: int64
+                 * @description How many were asked for so far.
+                 */
+                done: number;
+                /** @description How it stands. */
+                state: components["schemas"]["ResendState"];
+                /**
+                 * Format: date-time
+                 * @description When it was begun.
+                 */
+                created_at: string | null;
+            }[];
+            /** @description Pass it as `cursor` for the next page; `null` on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
         PageView_Store: {
-            /** @description The rows, newest first. */
+            /** @description The rows. */
             data: {
                 /** @description The platform's id of it. */
                 id: string;
@@ -1029,7 +1562,7 @@ export interface components {
         };
         /** @description One page of a list. */
         PageView_Webhook: {
-            /** @description The rows, newest first. */
+            /** @description The rows. */
             data: {
                 /** @description Its id. */
                 id: string;
@@ -1065,6 +1598,12 @@ export interface components {
                  */
                 timeout_seconds: number;
                 /**
+                 * Format: double
+                 * @description The part of the last 24 hours' ended deliveries that was acknowledged, 0 to 1; `null` where none has
+                 *     ended, and outside the list.
+                 */
+                success_rate_24h: number | null;
+                /**
                  * Format: date-time
                  * @description When it was made.
                  */
@@ -1074,13 +1613,61 @@ export interface components {
                  * @description When it was changed last.
                  */
                 updated_at: string;
-                success_rate_24h?: number | null;
             }[];
             /** @description Pass it as `cursor` for the next page; `null` on the last one. */
             next_cursor: string | null;
         };
-        /** @description Stands for the schema `Problem` in the routes' error answers. */
-        Problem: unknown;
+        /** @description A new password. */
+        PasswordChange: {
+            /**
+             * Format: password
+             * @description The present password, where there is one.
+             */
+            current_password?: string | null;
+            /**
+             * Format: password
+             * @description The new one: 12 to 200 characters.
+             */
+            new_password: string;
+        };
+        /** @description A link that opens once. */
+        PortalLink: {
+            /** @description Where to send the person's browser, or the address of a frame. */
+            url: string;
+            /**
+             * Format: date-time
+             * @description From when on it does not open any more.
+             */
+            expires_at: string;
+        };
+        /**
+         * @description What whoever opens a portal link may do.
+         * @enum {string}
+         */
+        PortalRole: "member" | "viewer";
+        /** @description An error (RFC 9457). */
+        Problem: {
+            /** @description A stable slug, such as `not-found`; clients may switch on it. */
+            type: components["schemas"]["ProblemType"];
+            /** @description What kind of error it is. */
+            title: string;
+            /**
+             * Format: int32
+             * @description The status code.
+             */
+            status: number;
+            /** @description What happened, and what to do. */
+            detail: string;
+            /** @description A stable word that narrows the type down, such as `not_https` or `private_address`. */
+            reason?: string | null;
+            /** @description The fields that are wrong. */
+            errors?: components["schemas"]["FieldError"][] | null;
+        };
+        /**
+         * @description What kind of error it is: the `type` of a problem.
+         * @enum {string}
+         */
+        ProblemType: "invalid-json" | "invalid-query" | "invalid-cursor" | "unauthorized" | "wrong-credentials" | "link-expired" | "cross-site-request" | "forbidden" | "not-found" | "method-not-allowed" | "already-exists" | "store-being-deleted" | "idempotency-key-reused" | "nothing-to-resend" | "secret-rotated-recently" | "too-many-resends" | "too-many-webhooks" | "too-many-inboxes" | "last-admin" | "too-many-keys" | "too-many-members" | "too-many-attempts" | "request-timeout" | "payload-too-large" | "unsupported-media-type" | "validation-failed" | "unknown-field" | "unknown-event-type" | "webhook-url-refused" | "webhook-header-refused" | "internal-error" | "store-unavailable" | "overloaded" | "shutting-down";
         /** @description What became of a published event. */
         PublishedEvent: {
             /** @description The event's id; receivers see it as `webhook-id`. */
@@ -1097,6 +1684,104 @@ export interface components {
         PublishedEvents: {
             /** @description One for each event. */
             results: components["schemas"]["PublishedEvent"][];
+        };
+        /** @description A bulk resend. */
+        ResendJob: {
+            /** @description Its id; `null` where it was only counted. */
+            id: string | null;
+            /**
+             * Format: int64
+             * @description How many deliveries the filter found that can be resent.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description How many were asked for so far.
+             */
+            done: number;
+            /** @description How it stands. */
+            state: components["schemas"]["ResendState"];
+            /**
+             * Format: date-time
+             * @description When it was begun.
+             */
+            created_at: string | null;
+        };
+        /**
+         * @description How a bulk resend stands: only counted, under way, all asked for, or stopped.
+         * @enum {string}
+         */
+        ResendState: "counted" | "running" | "done" | "stopped";
+        /** @description How a secret is rotated. */
+        SecretRotation: {
+            /**
+             * @description Rotate although the secret before the present one still signs, which ends that one at once: for a
+             *     secret that has leaked.
+             * @default false
+             */
+            force: boolean;
+        };
+        /** @description A session. */
+        Session: {
+            /** @description Whether a user signed in, or somebody came through a portal link. */
+            kind: components["schemas"]["SessionKind"];
+            user: components["schemas"]["SessionUser"] | null;
+            store: components["schemas"]["SessionStore"] | null;
+            /** @description What the session may do in the stores that it reaches. */
+            role: components["schemas"]["MemberRole"];
+            /**
+             * Format: date-time
+             * @description When it ends, unless it is used before.
+             */
+            expires_at: string;
+        };
+        /**
+         * @description Whose a session is.
+         * @enum {string}
+         */
+        SessionKind: "user" | "portal";
+        /** @description The store of a portal session. */
+        SessionStore: {
+            /** @description The platform's id of it. */
+            id: string;
+            /** @description What people call it. */
+            name: string;
+        };
+        /** @description Whose session it is. */
+        SessionUser: {
+            /** @description The user's id. */
+            id: string;
+            /** @description The user's e-mail address. */
+            email: string;
+            /** @description What they may do. */
+            role: components["schemas"]["MemberRole"];
+            /** @description Where; `null` for an admin, who has every store. */
+            stores: string[] | null;
+            /** @description Whether they have a password to sign in with again. */
+            has_password: boolean;
+        };
+        /** @description Who signs in. */
+        SignIn: {
+            /** @description The e-mail address. */
+            email: string;
+            /**
+             * Format: password
+             * @description The password.
+             */
+            password: string;
+        };
+        /** @description How many deliveries are in each state. */
+        StatusCounts: {
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            retrying: number;
+            /** Format: int64 */
+            succeeded: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            skipped: number;
         };
         /** @description A store. */
         Store: {
@@ -1166,6 +1851,12 @@ export interface components {
              */
             timeout_seconds: number;
             /**
+             * Format: double
+             * @description The part of the last 24 hours' ended deliveries that was acknowledged, 0 to 1; `null` where none has
+             *     ended, and outside the list.
+             */
+            success_rate_24h: number | null;
+            /**
              * Format: date-time
              * @description When it was made.
              */
@@ -1175,7 +1866,6 @@ export interface components {
              * @description When it was changed last.
              */
             updated_at: string;
-            success_rate_24h?: number | null;
         };
         /** @description What changes; a field left out stays as it is. */
         WebhookChange: {
@@ -1217,222 +1907,6 @@ export interface components {
              */
             previous_valid_until: string | null;
         };
-        SessionUser: {
-            id: string;
-            email: string;
-            /** @enum {string} */
-            role: "admin" | "member" | "viewer";
-            stores: string[] | null;
-            has_password: boolean;
-        };
-        SessionStore: {
-            id: string;
-            name: string;
-        };
-        Session: {
-            /** @enum {string} */
-            kind: "user" | "portal";
-            user: components["schemas"]["SessionUser"] | null;
-            store: components["schemas"]["SessionStore"] | null;
-            /** @enum {string} */
-            role?: "admin" | "member" | "viewer";
-            /** Format: date-time */
-            expires_at: string;
-        };
-        Member: {
-            id: string;
-            email: string;
-            /** @enum {string} */
-            role: "admin" | "member" | "viewer";
-            stores: string[];
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            last_sign_in_at: string | null;
-        };
-        NewMember: {
-            email: string;
-            /** @enum {string} */
-            role: "admin" | "member" | "viewer";
-            stores: string[];
-            password: string;
-        };
-        MemberChange: {
-            /** @enum {string} */
-            role?: "admin" | "member" | "viewer";
-            stores?: string[];
-            password?: string;
-        };
-        Key: {
-            id: string;
-            name: string;
-            store_id: string | null;
-            scopes: ("publish" | "read" | "manage")[];
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            expires_at: string | null;
-            /** Format: date-time */
-            last_used_at: string | null;
-        };
-        NewKey: {
-            name: string;
-            scopes: ("publish" | "read" | "manage")[];
-            /** Format: date-time */
-            expires_at?: string | null;
-        };
-        CreatedKey: components["schemas"]["Key"] & {
-            key: string;
-        };
-        AuditActor: {
-            /** @enum {string} */
-            kind: "user" | "key" | "portal" | "system";
-            name: string;
-        };
-        AuditEntry: {
-            id: string;
-            /** Format: date-time */
-            at: string;
-            actor: components["schemas"]["AuditActor"];
-            action: string;
-            store_id: string | null;
-            subject: string | null;
-            from: {
-                [key: string]: unknown;
-            } | null;
-            to: {
-                [key: string]: unknown;
-            } | null;
-        };
-        PortalLink: {
-            url: string;
-            /** Format: date-time */
-            expires_at: string;
-        };
-        NewPortalLink: {
-            valid_minutes?: number;
-            /** @enum {string} */
-            role?: "member" | "viewer";
-        };
-        DeliveryCounts: {
-            pending: number;
-            retrying: number;
-            succeeded: number;
-            failed: number;
-            skipped: number;
-        };
-        OverviewPoint: {
-            /** Format: date-time */
-            at: string;
-            pending: number;
-            retrying: number;
-            succeeded: number;
-            failed: number;
-            skipped: number;
-        };
-        FailingWebhook: {
-            webhook_id: string;
-            url: string;
-            enabled: boolean;
-            disabled_reason: string | null;
-            failures: number;
-            last_error: string | null;
-            last_status_code: number | null;
-            /** Format: date-time */
-            last_failed_at: string;
-            last_outcome?: string | null;
-        };
-        Overview: {
-            /** Format: date-time */
-            from: string;
-            /** Format: date-time */
-            to: string;
-            events: number;
-            deliveries: components["schemas"]["DeliveryCounts"];
-            success_rate: number | null;
-            p95_ms: number | null;
-            series: components["schemas"]["OverviewPoint"][];
-            failing: components["schemas"]["FailingWebhook"][];
-        };
-        DeliveryCount: {
-            total: number;
-            is_capped: boolean;
-        };
-        NewResends: {
-            type?: string | null;
-            status?: string | null;
-            object_id?: string | null;
-            webhook_id?: string | null;
-            /** Format: date-time */
-            from?: string | null;
-            /** Format: date-time */
-            to?: string | null;
-            dry_run?: boolean;
-        };
-        ResendJob: {
-            id: string | null;
-            total: number;
-            done: number;
-            /** @enum {string} */
-            state: "counted" | "running" | "done" | "stopped";
-            /** Format: date-time */
-            created_at: string | null;
-        };
-        Inbox: {
-            id: string;
-            name?: string;
-            url: string;
-            /** @enum {string} */
-            answer: "ok" | "fail" | "slow";
-            /** Format: date-time */
-            created_at: string;
-        };
-        NewInbox: {
-            name?: string;
-        };
-        InboxChange: {
-            /** @enum {string} */
-            answer: "ok" | "fail" | "slow";
-        };
-        InboxRequest: {
-            id: string;
-            /** Format: date-time */
-            at: string;
-            headers: components["schemas"]["HeaderView"][];
-            body: string;
-            verified: boolean | null;
-            answer_status: number | null;
-        };
-        /** @description One page of a list. */
-        PageView_Member: {
-            data: components["schemas"]["Member"][];
-            next_cursor: string | null;
-        };
-        /** @description One page of a list. */
-        PageView_Key: {
-            data: components["schemas"]["Key"][];
-            next_cursor: string | null;
-        };
-        /** @description One page of a list. */
-        PageView_AuditEntry: {
-            data: components["schemas"]["AuditEntry"][];
-            next_cursor: string | null;
-        };
-        /** @description One page of a list. */
-        PageView_ResendJob: {
-            data: components["schemas"]["ResendJob"][];
-            next_cursor: string | null;
-        };
-        /** @description One page of a list. */
-        PageView_Inbox: {
-            data: components["schemas"]["Inbox"][];
-            next_cursor: string | null;
-        };
-        /** @description One page of a list. */
-        PageView_InboxRequest: {
-            data: components["schemas"]["InboxRequest"][];
-            next_cursor: string | null;
-        };
     };
     responses: never;
     parameters: never;
@@ -1442,6 +1916,42 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_audit_log: {
+        parameters: {
+            query?: {
+                /** @description Of this store. Only an admin or a platform key may leave it out, and gets all lines. */
+                store_id?: string;
+                /** @description Rows of the page: 1 to 200. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the log. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageView_AuditEntry"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_event_types: {
         parameters: {
             query?: never;
@@ -1459,6 +1969,416 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PageView_EventType"];
                 };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageView_Key"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description The key, shown this once. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All members. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageView_Member"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMember"];
+            };
+        };
+        responses: {
+            /** @description The member. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberChange"];
+            };
+        };
+        responses: {
+            /** @description The member. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Signed in. */
+            200: {
+                headers: {
+                    /** @description The session. */
+                    "set-cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description The session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    use_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkUse"];
+            };
+        };
+        responses: {
+            /** @description Signed in. */
+            200: {
+                headers: {
+                    /** @description The session. */
+                    "set-cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Changed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused. */
             "4XX": {
@@ -1641,8 +2561,8 @@ export interface operations {
             query?: {
                 /** @description Loại: a type (`order.created`) or a group (`order.*`). */
                 type?: string;
-                /** @description Trạng thái: `pending`, `retrying`, `succeeded`, `failed` or `skipped`. */
-                status?: string;
+                /** @description Trạng thái. */
+                status?: components["schemas"]["DeliveryStatus"];
                 /** @description ID đối tượng. */
                 object_id?: string;
                 /** @description Webhook. */
@@ -1672,6 +2592,96 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageView_Delivery"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Loại: a type (`order.created`) or a group (`order.*`). */
+                type?: string;
+                /** @description Trạng thái. */
+                status?: components["schemas"]["DeliveryStatus"];
+                /** @description ID đối tượng. */
+                object_id?: string;
+                /** @description Webhook. */
+                webhook_id?: string;
+                /** @description Made at or after this moment (RFC 3339). */
+                from?: string;
+                /** @description Made before this moment (RFC 3339). */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    count_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Loại: a type (`order.created`) or a group (`order.*`). */
+                type?: string;
+                /** @description Trạng thái. */
+                status?: components["schemas"]["DeliveryStatus"];
+                /** @description ID đối tượng. */
+                object_id?: string;
+                /** @description Webhook. */
+                webhook_id?: string;
+                /** @description Made at or after this moment (RFC 3339). */
+                from?: string;
+                /** @description Made before this moment (RFC 3339). */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The count. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryCount"];
                 };
             };
             /** @description Refused. */
@@ -1917,6 +2927,561 @@ export interface operations {
             };
         };
     };
+    list_inboxes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageView_Inbox"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_inbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInbox"];
+            };
+        };
+        responses: {
+            /** @description The inbox. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inbox"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_inbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+                /** @description The inbox's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The inbox. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inbox"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_inbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+                /** @description The inbox's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_inbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+                /** @description The inbox's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InboxChange"];
+            };
+        };
+        responses: {
+            /** @description The inbox as it now stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inbox"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_inbox_requests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+                /** @description The inbox's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The requests. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageView_InboxRequest"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_store_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageView_Key"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_store_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description The key, shown this once. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_store_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+                /** @description The key's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watch_store: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_overview: {
+        parameters: {
+            query?: {
+                /** @description How many hours back: 1 to 168. */
+                hours?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The overview. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_portal_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        /** @description May be left out */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPortalLink"];
+            };
+        };
+        responses: {
+            /** @description The link. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalLink"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_resends: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bulk resends. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageView_ResendJob"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_resend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewResend"];
+            };
+        };
+        responses: {
+            /** @description The count (`dry_run`). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResendJob"];
+                };
+            };
+            /** @description It has begun. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResendJob"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_resend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+                /** @description The bulk resend's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bulk resend. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResendJob"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_resend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+                /** @description The bulk resend's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bulk resend as it now stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResendJob"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_webhooks: {
         parameters: {
             query?: {
@@ -2140,7 +3705,12 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        /** @description May be left out */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretRotation"];
+            };
+        };
         responses: {
             /** @description The new secret. */
             200: {
@@ -2174,9 +3744,10 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
+        /** @description May be left out */
+        requestBody: {
             content: {
-                "application/json": components["schemas"]["TestSend"] | null;
+                "application/json": components["schemas"]["TestSend"];
             };
         };
         responses: {
@@ -2269,1076 +3840,6 @@ export interface operations {
             };
             /** @description Not ready; the detail says why. */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    sign_in: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    email: string;
-                    password: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    sign_out: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    sign_in_by_link: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    token: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_password: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    current_password?: string;
-                    new_password: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Done. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_email: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    email: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_members: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PageView_Member"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_member: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewMember"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Member"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_member: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_member: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MemberChange"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Member"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_platform_keys: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PageView_Key"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_platform_key: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewKey"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CreatedKey"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_platform_key: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_store_keys: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PageView_Key"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_store_key: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewKey"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CreatedKey"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_store_key: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_audit_log: {
-        parameters: {
-            query?: {
-                store_id?: string;
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PageView_AuditEntry"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_portal_link: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewPortalLink"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PortalLink"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_overview: {
-        parameters: {
-            query?: {
-                hours?: number;
-            };
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Overview"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    export_deliveries: {
-        parameters: {
-            query?: {
-                type?: string;
-                status?: string;
-                object_id?: string;
-                webhook_id?: string;
-                from?: string;
-                to?: string;
-            };
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/csv": string;
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    count_deliveries: {
-        parameters: {
-            query?: {
-                type?: string;
-                status?: string;
-                object_id?: string;
-                webhook_id?: string;
-                from?: string;
-                to?: string;
-            };
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeliveryCount"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    live: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": string;
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_resends: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PageView_ResendJob"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_resends: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewResends"];
-            };
-        };
-        responses: {
-            /** @description Counted. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ResendJob"];
-                };
-            };
-            /** @description Done. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ResendJob"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_resends: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ResendJob"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    stop_resends: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ResendJob"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_inboxes: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PageView_Inbox"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_inbox: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewInbox"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Inbox"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_inbox: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Inbox"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_inbox: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_inbox: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                store: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["InboxChange"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Inbox"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_inbox_requests: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                store: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PageView_InboxRequest"];
-                };
-            };
-            /** @description Refused. */
-            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -16,7 +16,7 @@ export type DeliveryWithHistory = Schemas['DeliveryWithHistory'];
 export type Attempt = Schemas['Attempt'];
 export type Header = Schemas['HeaderView'];
 export type Overview = Schemas['Overview'];
-export type OverviewPoint = Schemas['OverviewPoint'];
+export type OverviewPoint = Schemas['OverviewStep'];
 export type FailingWebhook = Schemas['FailingWebhook'];
 export type ResendJob = Schemas['ResendJob'];
 export type Inbox = Schemas['Inbox'];
@@ -27,5 +27,5 @@ export type KeyScope = Key['scopes'][number];
 export type Member = Schemas['Member'];
 export type AuditEntry = Schemas['AuditEntry'];
 
-export const deliveryStates = ['succeeded', 'retrying', 'failed', 'pending', 'skipped'] as const;
-export type DeliveryState = (typeof deliveryStates)[number];
+export type DeliveryState = Schemas['DeliveryStatus'];
+export const deliveryStates: DeliveryState[] = ['succeeded', 'retrying', 'failed', 'pending', 'skipped'];

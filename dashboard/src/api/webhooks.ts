@@ -39,9 +39,13 @@ export const getSecret = (store: string, id: string) =>
     api.GET('/api/v1/stores/{store}/webhooks/{id}/secret', { params: { path: { store, id } } }),
   );
 
-export const rotateSecret = (store: string, id: string) =>
+/** `force` also where the secret before still signs, which ends that one at once. */
+export const rotateSecret = (store: string, id: string, force: boolean) =>
   unwrap<WebhookSecret>(
-    api.POST('/api/v1/stores/{store}/webhooks/{id}/secret/rotate', { params: { path: { store, id } } }),
+    api.POST('/api/v1/stores/{store}/webhooks/{id}/secret/rotate', {
+      params: { path: { store, id } },
+      body: { force },
+    }),
   );
 
 type Schemas = components['schemas'];

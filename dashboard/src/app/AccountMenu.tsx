@@ -1,4 +1,10 @@
 // Language, light and dark, and who is signed in.
+
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Button, Dropdown, type MenuProps, Tooltip } from 'antd';
+import { useTranslation } from 'react-i18next';
+import { useNavigate } from 'react-router';
+import { signOut } from '../api/session';
 import {
   GlobalOutlined,
   LogoutOutlined,
@@ -6,12 +12,7 @@ import {
   SettingOutlined,
   SunOutlined,
   UserOutlined,
-} from '@ant-design/icons';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { Button, Dropdown, type MenuProps, Tooltip } from 'antd';
-import { useTranslation } from 'react-i18next';
-import { useNavigate } from 'react-router';
-import { signOut } from '../api/session';
+} from '../components/icons';
 import { switchLanguage } from '../i18n';
 import { useScheme } from '../theme/scheme';
 import { useRole, useSession } from './session';

@@ -1,8 +1,9 @@
 // No such page, and a page that could not be opened at all.
-import { CompassOutlined } from '@ant-design/icons';
+
 import { Button } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
+import { CompassOutlined } from '../components/icons';
 import { EmptyState } from '../components/States';
 
 export function NotFound() {

@@ -1,4 +1,9 @@
 // The frame: navigation at the side (on a phone behind a button), store, live state and account on top.
+
+import { Button, Drawer } from 'antd';
+import { type ReactNode, useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link, NavLink, useLocation } from 'react-router';
 import {
   ApiOutlined,
   DashboardOutlined,
@@ -7,11 +12,7 @@ import {
   MenuOutlined,
   SettingOutlined,
   UnorderedListOutlined,
-} from '@ant-design/icons';
-import { Button, Drawer } from 'antd';
-import { type ReactNode, useEffect, useState } from 'react';
-import { useTranslation } from 'react-i18next';
-import { Link, NavLink, useLocation } from 'react-router';
+} from '../components/icons';
 import icon from '../theme/icon.svg';
 import { AccountMenu } from './AccountMenu';
 import { LiveBadge } from './LiveBadge';

@@ -1,10 +1,11 @@
 // From one store to another, staying on the same page.
-import { PlusOutlined, ShopOutlined } from '@ant-design/icons';
+
 import { Button, Divider, Select } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useNavigate } from 'react-router';
 import { useStores } from '../api/stores';
+import { PlusOutlined, ShopOutlined } from '../components/icons';
 import { AddStore } from './AddStore';
 import { useMay, useSession } from './session';
 

@@ -1,5 +1,5 @@
 // What stands around the pages: nobody without a session, no page without its store.
-import { ShopOutlined } from '@ant-design/icons';
+
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Button } from 'antd';
 import { Suspense, useEffect, useState } from 'react';
@@ -10,6 +10,7 @@ import { LiveProvider } from '../api/live';
 import { ApiError } from '../api/problem';
 import { getSession, sessionKey } from '../api/session';
 import { useStores } from '../api/stores';
+import { ShopOutlined } from '../components/icons';
 import { CrashGuard, EmptyState, ErrorState, LoadingState } from '../components/States';
 import { AddStore } from './AddStore';
 import { recall, remember } from './memory';

@@ -1,9 +1,10 @@
 // How one attempt went: said plainly, then the answer itself.
-import { CheckCircleFilled, CloseCircleFilled } from '@ant-design/icons';
+
 import { useTranslation } from 'react-i18next';
 import type { Attempt } from '../api/types';
 import { useOutcomeText } from '../outcomes/useOutcomeText';
 import { BodyBlock } from './CodeBlock';
+import { CheckCircleFilled, CloseCircleFilled } from './icons';
 import { duration } from './numbers';
 
 export function AttemptResult({ attempt }: { attempt: Attempt }) {

@@ -1,8 +1,9 @@
 // Copies a text, and says that it did.
-import { CheckOutlined, CopyOutlined } from '@ant-design/icons';
+
 import { App, Button, type ButtonProps } from 'antd';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { CheckOutlined, CopyOutlined } from './icons';
 
 interface Props extends Omit<ButtonProps, 'onClick' | 'icon'> {
   text: string | (() => string);

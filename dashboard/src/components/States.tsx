@@ -1,9 +1,10 @@
 // What a page shows when there is nothing, not yet, or no way to show it.
-import { ReloadOutlined } from '@ant-design/icons';
+
 import { Button, Skeleton } from 'antd';
 import { Component, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ApiError } from '../api/problem';
+import { ReloadOutlined } from './icons';
 
 interface EmptyProps {
   title: ReactNode;

@@ -1,4 +1,10 @@
 // The state of a delivery: a coloured tag, with the reason and the next time on hover and focus.
+
+import { Tooltip } from 'antd';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Delivery, DeliveryState } from '../api/types';
+import { useDeliveryText } from '../outcomes/useOutcomeText';
 import {
   CheckCircleFilled,
   ClockCircleFilled,
@@ -6,12 +12,7 @@ import {
   MinusCircleFilled,
   SendOutlined,
   SyncOutlined,
-} from '@ant-design/icons';
-import { Tooltip } from 'antd';
-import type { ReactNode } from 'react';
-import { useTranslation } from 'react-i18next';
-import type { Delivery, DeliveryState } from '../api/types';
-import { useDeliveryText } from '../outcomes/useOutcomeText';
+} from './icons';
 
 const icons: Record<DeliveryState | 'sending', ReactNode> = {
   succeeded: <CheckCircleFilled />,

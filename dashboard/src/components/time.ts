@@ -32,8 +32,8 @@ export const shortTime = (iso: string) => `${day(new Date(iso))} ${time(new Date
 
 export const clockTime = (iso: string) => time(new Date(iso), false);
 
-export const dayAndMonth = (iso: string) =>
-  format({ day: '2-digit', month: '2-digit' }).format(new Date(iso));
+/** `24/11` */
+export const dayAndMonth = (iso: string) => day(new Date(iso)).slice(0, 5);
 
 const STEPS = [
   ['second', 60],

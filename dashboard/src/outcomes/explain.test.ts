@@ -18,6 +18,10 @@ const attempt = (over: Partial<Attempt>): Attempt => ({
 });
 
 test.each([
+  ['the certificate has expired: renew it', 'tls_expired'],
+  ["the certificate is not for this name: use one that names the URL's host", 'tls_name'],
+  ['the certificate is not from a trusted authority: use one of a public authority', 'tls_issuer'],
+  ["the certificate is not valid yet: check its dates and the server's clock", 'tls_not_yet'],
   ['invalid peer certificate: certificate expired: verified at time 1795491151', 'tls_expired'],
   ['invalid peer certificate: certificate not valid for name "a.vn"', 'tls_name'],
   ['invalid peer certificate: UnknownIssuer', 'tls_issuer'],
@@ -54,6 +58,7 @@ test.each([
   [{ last_status_code: 200 }, 'success'],
   [{ last_status_code: 500, last_error: 'HTTP 500' }, 'http_500'],
   [{ last_error: 'no complete answer within 10 s' }, 'timeout'],
+  [{ last_error: 'name look-up of a.vn failed: the name has no address' }, 'dns'],
   [{ last_error: 'name look-up of a.vn failed: no record' }, 'dns'],
   [{ last_error: 'connecting to 1.2.3.4:443 failed: Connection refused (os error 111)' }, 'connect_refused'],
   [{ last_error: '10.0.0.1 is refused: private_address' }, 'blocked'],

@@ -68,15 +68,15 @@ export function explainAttempt(attempt: Attempt): Explanation {
 export function explainDelivery(row: Delivery): Explanation | null {
   const { last_status_code: status = null, last_error: error } = row;
   if (status === null && !error) return null;
-  return explain({ outcome: row.last_outcome ?? guess(status, error ?? ''), status, error: error ?? '' });
+  return explain({ outcome: guess(status, error ?? ''), status, error: error ?? '' });
 }
 
 export function explainFailing(webhook: FailingWebhook): Explanation {
   const { last_status_code: status = null, last_error: error } = webhook;
-  return explain({ outcome: webhook.last_outcome ?? guess(status, error ?? ''), status, error: error ?? '' });
+  return explain({ outcome: guess(status, error ?? ''), status, error: error ?? '' });
 }
 
-/** The outcome by the words that the sender writes, for rows that do not name it. */
+/** The outcome by the words that the sender writes: rows do not name it. */
 function guess(status: number | null, error: string): string {
   if (/but the body says/.test(error)) return 'rejected';
   if (status !== null)
@@ -125,11 +125,13 @@ function explain(facts: Facts): Explanation {
   }
 }
 
+/** The sender's own words, and those of the TLS library where it passes them on. */
 function tlsKey(error: string): OutcomeKey {
   if (/expired/i.test(error)) return 'tls_expired';
-  if (/notvalidyet|not valid yet|not yet valid/i.test(error)) return 'tls_not_yet';
-  if (/notvalidforname|not valid for (any )?name/i.test(error)) return 'tls_name';
-  if (/unknownissuer|self.?signed|causedasendentity|badsignature/i.test(error)) return 'tls_issuer';
+  if (/not ?valid ?yet|not yet valid/i.test(error)) return 'tls_not_yet';
+  if (/not for this name|not ?valid ?for ?(any )?name/i.test(error)) return 'tls_name';
+  if (/trusted authority|unknownissuer|self.?signed|causedasendentity|badsignature/i.test(error))
+    return 'tls_issuer';
   return 'tls';
 }
 

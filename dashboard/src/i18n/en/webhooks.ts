@@ -104,6 +104,9 @@ export const webhooks = {
     rotateQuestion: 'Change to a new key?',
     rotateText:
       'The old key keeps signing beside the new one for 24 hours, so you can update your server without missing an event.',
+    rotateAgain: 'End the old key at once and change again?',
+    rotateAgainText:
+      'You changed the key less than 24 hours ago. Changing it again ends the key before at once: do so only if a key has leaked.',
     rotated: 'The key was changed. Put the new key on your server.',
     previous: 'The old key is good until {{time}}.',
     code: 'See code that checks signatures',

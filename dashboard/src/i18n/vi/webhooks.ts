@@ -103,6 +103,9 @@ export const webhooks = {
     rotateQuestion: 'Đổi sang khóa mới?',
     rotateText:
       'Khóa cũ vẫn ký song song trong 24 giờ, nên bạn có thời gian cập nhật máy chủ mà không mất sự kiện nào.',
+    rotateAgain: 'Ngắt khóa cũ ngay và đổi lần nữa?',
+    rotateAgainText:
+      'Bạn vừa đổi khóa chưa đầy 24 giờ. Nếu đổi lần nữa, khóa trước đó mất hiệu lực ngay: chỉ nên làm khi khóa bị lộ.',
     rotated: 'Đã đổi khóa. Hãy cập nhật khóa mới trên máy chủ của bạn.',
     previous: 'Khóa cũ còn hiệu lực đến {{time}}.',
     code: 'Xem code kiểm tra chữ ký',

@@ -1,11 +1,12 @@
 // Gửi lại of all that match: the count first, then the job.
-import { RedoOutlined } from '@ant-design/icons';
+
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Alert, App, Button, Modal } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { countResends, resendsKey, startResends } from '../../api/deliveries';
 import { useMay } from '../../app/session';
+import { RedoOutlined } from '../../components/icons';
 import { number } from '../../components/numbers';
 import { ErrorState, LoadingState, useErrorText } from '../../components/States';
 import { FilterSummary } from './FilterSummary';

@@ -1,7 +1,8 @@
 // Chooses the optional columns.
-import { SettingOutlined } from '@ant-design/icons';
+
 import { Button, Checkbox, Popover } from 'antd';
 import { useTranslation } from 'react-i18next';
+import { SettingOutlined } from '../../components/icons';
 import { type OptionalColumn, optionalColumns } from './useColumns';
 
 interface Props {

@@ -35,7 +35,7 @@ export function DeliveryCards({ rows, offset, resend, onOpen }: Props) {
                 {row.test && <span className="chip chip-test">{t('deliveries.test')}</span>}
               </span>
               <span className="item-state">
-                <StatusTag row={row} isSending={resend.isSending(row.id)} />
+                <StatusTag row={row} isSending={row.resend_waiting || resend.isSending(row.id)} />
               </span>
             </div>
             {text && <p className="item-reason">{[text.title, text.next].filter(Boolean).join('. ')}</p>}

@@ -1,10 +1,11 @@
 // The rows with what stands around them: new ones that wait, the columns, the pages, nothing at all.
-import { ArrowUpOutlined, InboxOutlined, SearchOutlined } from '@ant-design/icons';
+
 import { Button, Grid } from 'antd';
 import { useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useWebhooks } from '../../api/webhooks';
+import { ArrowUpOutlined, InboxOutlined, SearchOutlined } from '../../components/icons';
 import { number } from '../../components/numbers';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { ColumnPicker } from './ColumnPicker';
@@ -31,7 +32,7 @@ interface Props {
 export function DeliveryList({ store, filters, paging, resend, isPopupOpen, onOpen, onClear }: Props) {
   const { t } = useTranslation();
   const list = useRef<HTMLDivElement>(null);
-  const isWide = Grid.useBreakpoint().lg ?? true;
+  const isWide = Grid.useBreakpoint().xl ?? true;
   const page = useDeliveries(store, filters, paging.limit, paging.cursor);
   const total = useDeliveryCount(store, filters);
   const [columns, setColumns] = useColumns();

@@ -1,12 +1,13 @@
 // The report's table, its columns in the document's order.
-import { HistoryOutlined, RedoOutlined } from '@ant-design/icons';
+
 import { Button, Table, type TableColumnsType, Tooltip } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Delivery } from '../../api/types';
 import { useMay } from '../../app/session';
 import { EventTypeText, useTypeLabel } from '../../components/EventTypeText';
-import { duration, number } from '../../components/numbers';
+import { HistoryOutlined, RedoOutlined } from '../../components/icons';
+import { number } from '../../components/numbers';
 import { StatusTag } from '../../components/StatusTag';
 import { TimeText } from '../../components/TimeText';
 import type { OptionalColumn } from './useColumns';
@@ -34,14 +35,14 @@ export function DeliveryTable({ rows, offset, columns, resend, onOpen }: Props) 
     {
       key: 'number',
       title: title('number'),
-      width: 68,
+      width: 60,
       align: 'right',
       render: (_, __, index) => <span className="soft tabular">{number(offset + index + 1)}</span>,
     },
     {
       key: 'type',
       title: title('type'),
-      width: 210,
+      width: 190,
       render: (_, row) => (
         <span className="cell-type">
           <EventTypeText name={row.event_type} />
@@ -52,33 +53,33 @@ export function DeliveryTable({ rows, offset, columns, resend, onOpen }: Props) 
     {
       key: 'object',
       title: title('object'),
-      width: 140,
+      width: 120,
       render: (_, row) => <code className="break">{row.object_id}</code>,
     },
     {
       key: 'responses',
       title: title('responses'),
-      width: 108,
+      width: 100,
       align: 'right',
       render: (_, row) => <Responses row={row} />,
     },
     {
       key: 'status',
       title: title('status'),
-      width: 150,
-      render: (_, row) => <StatusTag row={row} isSending={resend.isSending(row.id)} />,
+      width: 142,
+      render: (_, row) => <StatusTag row={row} isSending={row.resend_waiting || resend.isSending(row.id)} />,
     },
     {
       key: 'created',
       title: title('created'),
-      width: 140,
+      width: 124,
       render: (_, row) => <TimeText at={row.created_at} />,
     },
     ...columns.map((name) => optional(name, none)),
     {
       key: 'actions',
       title: title('actions'),
-      width: 200,
+      width: 184,
       render: (_, row) => <DeliveryActions row={row} resend={resend} onOpen={onOpen} />,
     },
   ];
@@ -115,13 +116,6 @@ function useOptionalColumns() {
         };
       case 'code':
         return { ...column, width: 110, align: 'right', render: (_, row) => row.last_status_code ?? none };
-      case 'duration':
-        return {
-          ...column,
-          width: 100,
-          align: 'right',
-          render: (_, { last_duration_ms: ms }) => (ms === null || ms === undefined ? none : duration(ms)),
-        };
       case 'next':
         return {
           ...column,

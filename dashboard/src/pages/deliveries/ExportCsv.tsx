@@ -1,9 +1,10 @@
 // CSV of the filter. The link is a real one; a click asks for it in the page's language and says what went wrong.
-import { DownloadOutlined } from '@ant-design/icons';
+
 import { useMutation } from '@tanstack/react-query';
 import { App, Button, Tooltip } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { csvHref, fetchCsv } from '../../api/deliveries';
+import { DownloadOutlined } from '../../components/icons';
 import { useErrorText } from '../../components/States';
 import { type Filters, toQuery } from './filters';
 

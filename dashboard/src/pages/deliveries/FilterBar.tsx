@@ -1,12 +1,13 @@
 // Filters: loại, trạng thái, ID đối tượng, webhook, khoảng ngày.
-import { CloseOutlined, SearchOutlined } from '@ant-design/icons';
+
 import { Button, DatePicker, Input, Select } from 'antd';
 import dayjs from 'dayjs';
+import { CloseOutlined, SearchOutlined } from '../../components/icons';
 import 'dayjs/locale/vi';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useEventTypes } from '../../api/stores';
-import { deliveryStates } from '../../api/types';
+import { type DeliveryState, deliveryStates } from '../../api/types';
 import { useWebhooks } from '../../api/webhooks';
 import { useStoreId } from '../../app/session';
 import { byGroup, useGroupLabel, useTypeLabel } from '../../components/EventTypeText';
@@ -30,9 +31,9 @@ export function FilterBar({ filters, onChange }: Props) {
         aria-label={t('deliveries.filters.status')}
         placeholder={t('deliveries.filters.status')}
         value={filters.status}
-        onChange={(status?: string) => set({ status })}
+        onChange={(status?: DeliveryState) => set({ status })}
         options={deliveryStates.map((state) => ({ value: state, label: t(`deliveries.state.${state}`) }))}
-        optionRender={({ value }) => <StateTag state={value as (typeof deliveryStates)[number]} />}
+        optionRender={({ value }) => <StateTag state={value as DeliveryState} />}
         popupMatchSelectWidth={false}
       />
       <ObjectFilter value={filters.object_id ?? ''} onChange={(object_id) => set({ object_id })} />

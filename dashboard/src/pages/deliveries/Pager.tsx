@@ -1,7 +1,8 @@
 // Pages of a list that is read by cursors: forward, back the way one came, to the start.
-import { DoubleLeftOutlined, LeftOutlined, RightOutlined } from '@ant-design/icons';
+
 import { Button, Select } from 'antd';
 import { useTranslation } from 'react-i18next';
+import { DoubleLeftOutlined, LeftOutlined, RightOutlined } from '../../components/icons';
 import { number } from '../../components/numbers';
 
 export interface Paging {

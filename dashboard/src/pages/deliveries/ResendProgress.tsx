@@ -1,58 +1,43 @@
-// The bulk resends that run, or ended while one looked. They are read from the server, so a reload loses none.
-import { CloseOutlined } from '@ant-design/icons';
+// The bulk resends that run or ended a moment ago. They are read from the server, so a reload loses none.
+
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { App, Button, Progress } from 'antd';
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { deliveriesKey, listResends, resendsKey, stopResends } from '../../api/deliveries';
+import { listResends, resendsKey, stopResends } from '../../api/deliveries';
 import { POLL_MS, useLive } from '../../api/live';
 import type { ResendJob } from '../../api/types';
+import { useThrottled } from '../../api/useThrottled';
 import { useMay } from '../../app/session';
+import { CloseOutlined } from '../../components/icons';
 import { number } from '../../components/numbers';
 import { useErrorText } from '../../components/States';
 
 /** While rows are heard of, the count is asked for this often at most; otherwise as pages poll. */
 const HEARD_MS = 4_000;
 
+/** A job that ended is told of for this long, unless it is put away. */
+const TOLD_MS = 15 * 60_000;
+
 export function ResendProgress({ store }: { store: string }) {
   const queries = useQueryClient();
   const key = [...resendsKey(store), 'list'];
   const [dismissed, setDismissed] = useState<ReadonlySet<string>>(new Set());
-  const seenRunning = useRef(new Set<string>());
-  const askedAt = useRef(0);
   const jobs = useQuery({
     queryKey: key,
-    queryFn: ({ signal }) => {
-      askedAt.current = Date.now();
-      return listResends(store, signal);
-    },
-    retry: false,
+    queryFn: ({ signal }) => listResends(store, signal),
     refetchInterval: ({ state }) =>
       state.data?.data.some((job) => job.state === 'running') ? POLL_MS : false,
   });
-  useLive('resend', (job) => {
-    queries.setQueryData<{ data: ResendJob[]; next_cursor: string | null }>(key, (page) => {
-      if (!page) return page;
-      const isKnown = page.data.some(({ id }) => id === job.id);
-      return {
-        ...page,
-        data: isKnown ? page.data.map((old) => (old.id === job.id ? job : old)) : [job, ...page.data],
-      };
-    });
-    if (job.state !== 'running') void queries.invalidateQueries({ queryKey: deliveriesKey(store) });
-  });
+  const ask = useThrottled(() => void queries.invalidateQueries({ queryKey: key }), HEARD_MS);
   useLive('delivery', () => {
-    const isRunning = jobs.data?.data.some((job) => job.state === 'running');
-    if (isRunning && Date.now() - askedAt.current > HEARD_MS)
-      void queries.invalidateQueries({ queryKey: key });
+    if (jobs.data?.data.some((job) => job.state === 'running')) ask();
   });
 
-  const shown: ResendJob[] = [];
-  for (const job of (jobs.data?.data ?? []) as ResendJob[]) {
-    if (!job.id || dismissed.has(job.id)) continue;
-    if (job.state === 'running') seenRunning.current.add(job.id);
-    if (job.state === 'running' || seenRunning.current.has(job.id)) shown.push(job);
-  }
+  const isRecent = (job: ResendJob) => Date.now() - Date.parse(job.created_at ?? '') < TOLD_MS;
+  const shown = ((jobs.data?.data ?? []) as ResendJob[]).filter(
+    (job) => job.state === 'running' || (isRecent(job) && !dismissed.has(job.id ?? '')),
+  );
   return shown.map((job) => (
     <JobBar
       key={job.id}

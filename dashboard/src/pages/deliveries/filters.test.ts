@@ -7,7 +7,7 @@ const { matches, readFilters, toQuery, writeFilters } = await import('./filters'
 test('filters survive the way through the address', () => {
   const filters = {
     type: 'order.*',
-    status: 'failed',
+    status: 'failed' as const,
     object_id: '208610',
     from: '2026-11-01',
     to: '2026-11-24',

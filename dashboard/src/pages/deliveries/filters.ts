@@ -1,11 +1,11 @@
 // The report's filters: in the address by the API's own names, days as people pick them.
 import type { DeliveryQuery } from '../../api/deliveries';
-import type { Delivery } from '../../api/types';
+import { type Delivery, type DeliveryState, deliveryStates } from '../../api/types';
 import { ZONE_OFFSET } from '../../components/time';
 
 export interface Filters {
   type?: string;
-  status?: string;
+  status?: DeliveryState;
   object_id?: string;
   webhook_id?: string;
   /** A day there, `2026-11-24`, from its first moment. */
@@ -22,9 +22,9 @@ export function readFilters(search: URLSearchParams): Filters {
   for (const name of NAMES) {
     const value = search.get(name)?.trim();
     if (!value) continue;
-    if ((name === 'from' || name === 'to') && !(DAY.test(value) && !Number.isNaN(Date.parse(value))))
-      continue;
-    filters[name] = value;
+    if (name === 'status') filters.status = deliveryStates.find((state) => state === value);
+    else if (name === 'from' || name === 'to') filters[name] = isDay(value) ? value : undefined;
+    else filters[name] = value;
   }
   return filters;
 }
@@ -73,6 +73,8 @@ export function matches(
     (!to || at < Date.parse(to))
   );
 }
+
+const isDay = (text: string) => DAY.test(text) && !Number.isNaN(Date.parse(text));
 
 function nextDay(day: string): string {
   const next = new Date(`${day}T00:00:00Z`);

@@ -1,10 +1,10 @@
 // The rows of one page of the report, kept fresh by the live stream.
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useRef } from 'react';
 import { countDeliveries, deliveriesKey, listDeliveries } from '../../api/deliveries';
 import { POLL_MS, useLive, usePollInterval } from '../../api/live';
 import { useEventTypes } from '../../api/stores';
 import type { Delivery } from '../../api/types';
+import { useThrottled } from '../../api/useThrottled';
 import { type Filters, matches, toQuery } from './filters';
 
 interface Page {
@@ -54,18 +54,15 @@ export function useDeliveryCount(store: string, filters: Filters) {
   const queries = useQueryClient();
   const query = toQuery(filters);
   const key = [...deliveriesKey(store), 'count', query];
-  const countedAt = useRef(0);
   const count = useQuery({
     queryKey: key,
-    queryFn: ({ signal }) => {
-      countedAt.current = Date.now();
-      return countDeliveries(store, query, signal);
-    },
+    queryFn: ({ signal }) => countDeliveries(store, query, signal),
     staleTime: POLL_MS,
     retry: false,
   });
-  useLive('delivery', () => {
-    if (Date.now() - countedAt.current > POLL_MS) void queries.invalidateQueries({ queryKey: key });
-  });
+  useLive(
+    'delivery',
+    useThrottled(() => void queries.invalidateQueries({ queryKey: key }), POLL_MS),
+  );
   return count.data;
 }

@@ -1,11 +1,12 @@
 // Hộp thử: the built-in receiver, for trying webhooks before one has a server.
-import { ExperimentOutlined, PlusOutlined } from '@ant-design/icons';
+
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { App, Button, Segmented } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 import { createInbox, inboxesKey, listInboxes } from '../../api/inboxes';
 import { useMay, useStoreId } from '../../app/session';
+import { ExperimentOutlined, PlusOutlined } from '../../components/icons';
 import { PageHead } from '../../components/PageHead';
 import { EmptyState, ErrorState, LoadingState, useErrorText } from '../../components/States';
 import { InboxPanel } from './InboxPanel';

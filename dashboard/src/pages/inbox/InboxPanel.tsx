@@ -1,5 +1,5 @@
 // One inbox: its address, its answer, the way to try it, what came in.
-import { DeleteOutlined, PlusOutlined, SendOutlined } from '@ant-design/icons';
+
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { App, Button, Segmented } from 'antd';
 import { useTranslation } from 'react-i18next';
@@ -10,6 +10,7 @@ import type { Inbox, InboxAnswer } from '../../api/types';
 import { useWebhooks } from '../../api/webhooks';
 import { useMay } from '../../app/session';
 import { CopyButton } from '../../components/CopyButton';
+import { DeleteOutlined, PlusOutlined, SendOutlined } from '../../components/icons';
 import { ErrorState, LoadingState, useErrorText } from '../../components/States';
 import { InboxRequests } from './InboxRequests';
 

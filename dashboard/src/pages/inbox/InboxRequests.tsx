@@ -1,11 +1,12 @@
 // What came in, newest first: verified or not, headers and body.
-import { CheckCircleFilled, CloseCircleFilled, QuestionCircleFilled } from '@ant-design/icons';
+
 import { Tooltip } from 'antd';
 import { useTranslation } from 'react-i18next';
 import type { InboxRequest } from '../../api/types';
 import { BodyBlock } from '../../components/CodeBlock';
 import { EventTypeText } from '../../components/EventTypeText';
 import { HeaderTable } from '../../components/HeaderTable';
+import { CheckCircleFilled, CloseCircleFilled, QuestionCircleFilled } from '../../components/icons';
 import { TimeText } from '../../components/TimeText';
 
 export function InboxRequests({ requests }: { requests: InboxRequest[] }) {

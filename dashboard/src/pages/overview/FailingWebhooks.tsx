@@ -1,9 +1,10 @@
 // Webhooks that fail now: what is wrong and the way to fix it.
-import { CheckCircleFilled, WarningFilled } from '@ant-design/icons';
+
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { FailingWebhook } from '../../api/types';
 import { useMay } from '../../app/session';
+import { CheckCircleFilled, WarningFilled } from '../../components/icons';
 import { number } from '../../components/numbers';
 import { TimeText } from '../../components/TimeText';
 import { useOutcomeText } from '../../outcomes/useOutcomeText';
@@ -48,8 +49,13 @@ function Failing({ webhook }: { webhook: FailingWebhook }) {
           </p>
         )}
         <p className="soft">
-          {t('overview.failures', { count: failures }).replace(String(failures), number(failures))} ·{' '}
-          {t('overview.lastFailed')} <TimeText at={webhook.last_failed_at} />
+          {t('overview.failures', { count: failures }).replace(String(failures), number(failures))}
+          {webhook.last_failed_at && (
+            <>
+              {' · '}
+              {t('overview.lastFailed')} <TimeText at={webhook.last_failed_at} />
+            </>
+          )}
         </p>
       </div>
       <div className="failing-actions">

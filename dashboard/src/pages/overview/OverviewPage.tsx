@@ -1,14 +1,15 @@
 // Tổng quan: how sending goes, and what needs a hand.
-import { RocketOutlined } from '@ant-design/icons';
+
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Segmented } from 'antd';
-import { useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useSearchParams } from 'react-router';
 import { POLL_MS, useLive } from '../../api/live';
 import { getOverview, overviewKey } from '../../api/stores';
+import { useThrottled } from '../../api/useThrottled';
 import { useWebhooks } from '../../api/webhooks';
 import { useMay, useStoreId } from '../../app/session';
+import { RocketOutlined } from '../../components/icons';
 import { PageHead } from '../../components/PageHead';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { hourThere } from '../../components/time';
@@ -20,8 +21,11 @@ import './overview.css';
 const ranges = ['today', 'day', 'week'] as const;
 type Range = (typeof ranges)[number];
 
-/** Today is the hours since midnight there, the one that runs included. */
-const hoursOf = (range: Range) => (range === 'week' ? 168 : range === 'day' ? 24 : hourThere(Date.now()) + 1);
+/** Days begin at midnight there: the hours since then, the one that runs included, and six days before. */
+function hoursOf(range: Range): number {
+  const today = hourThere(Date.now()) + 1;
+  return range === 'today' ? today : range === 'day' ? 24 : 6 * 24 + today;
+}
 
 const REFRESH_MS = 60_000;
 
@@ -33,19 +37,16 @@ export function OverviewPage() {
   const [search, setSearch] = useSearchParams();
   const range = ranges.find((name) => name === search.get('range')) ?? 'today';
   const key = [...overviewKey(store), range];
-  const askedAt = useRef(0);
   const overview = useQuery({
     queryKey: key,
-    queryFn: ({ signal }) => {
-      askedAt.current = Date.now();
-      return getOverview(store, hoursOf(range), signal);
-    },
+    queryFn: ({ signal }) => getOverview(store, hoursOf(range), signal),
     placeholderData: keepPreviousData,
     refetchInterval: REFRESH_MS,
   });
-  useLive('delivery', () => {
-    if (Date.now() - askedAt.current > POLL_MS) void queries.invalidateQueries({ queryKey: key });
-  });
+  useLive(
+    'delivery',
+    useThrottled(() => void queries.invalidateQueries({ queryKey: key }), POLL_MS),
+  );
   const webhooks = useWebhooks(store);
   const isNew = webhooks.data?.length === 0 && overview.data?.events === 0;
   const data = overview.data;

@@ -1,9 +1,10 @@
 // Receivers in five languages: real files of this repository, which the tests run.
-import { DownloadOutlined } from '@ant-design/icons';
+
 import { Button, Tabs } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { CodeBlock } from '../../components/CodeBlock';
 import type { CodeLanguage } from '../../components/code-tokens';
+import { DownloadOutlined } from '../../components/icons';
 import csharp from '../../receivers/csharp/Program.cs?raw';
 import java from '../../receivers/java/Webhook.java?raw';
 import node from '../../receivers/node/webhook.mjs?raw';

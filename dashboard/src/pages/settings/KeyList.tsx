@@ -1,11 +1,12 @@
 // The keys of one place: made, listed, revoked.
-import { PlusOutlined } from '@ant-design/icons';
+
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { App, Button } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { deleteKey, type KeyPlace, keysKey, listKeys } from '../../api/access';
 import type { Key } from '../../api/types';
+import { PlusOutlined } from '../../components/icons';
 import { ErrorState, LoadingState, useErrorText } from '../../components/States';
 import { TimeText } from '../../components/TimeText';
 import { KeyPopup } from './KeyPopup';

@@ -1,5 +1,5 @@
 // Thành viên và quyền.
-import { PlusOutlined } from '@ant-design/icons';
+
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { App, Button } from 'antd';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import { deleteMember, listMembers, membersKey } from '../../api/access';
 import { useStores } from '../../api/stores';
 import type { Member } from '../../api/types';
 import { useMay, useSession } from '../../app/session';
+import { PlusOutlined } from '../../components/icons';
 import { ErrorState, LoadingState, useErrorText } from '../../components/States';
 import { TimeText } from '../../components/TimeText';
 import { MemberPopup } from './MemberPopup';

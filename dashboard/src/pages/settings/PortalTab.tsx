@@ -1,5 +1,5 @@
 // A signed link that opens this store alone.
-import { LinkOutlined } from '@ant-design/icons';
+
 import { useMutation } from '@tanstack/react-query';
 import { App, Button, Select } from 'antd';
 import { useState } from 'react';
@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next';
 import { createPortalLink } from '../../api/stores';
 import { useStoreId } from '../../app/session';
 import { CopyButton } from '../../components/CopyButton';
+import { LinkOutlined } from '../../components/icons';
 import { useErrorText } from '../../components/States';
 import { exactTime } from '../../components/time';
 

@@ -15,6 +15,11 @@ const AccountTab = lazy(async () => ({ default: (await import('./AccountTab')).A
 
 type TabName = 'keys' | 'members' | 'audit' | 'portal' | 'account';
 
+/** On a phone not all names fit beside each other. */
+function intoView(link: HTMLAnchorElement | null) {
+  link?.parentElement?.scrollTo({ left: link.offsetLeft - 60 });
+}
+
 export function SettingsPage() {
   const { t } = useTranslation();
   const store = useStoreId();
@@ -41,6 +46,7 @@ export function SettingsPage() {
             to={`/stores/${encodeURIComponent(store)}/settings/${name}`}
             className={name === active?.[0] ? 'settings-link active' : 'settings-link'}
             preventScrollReset
+            ref={name === active?.[0] ? intoView : null}
           >
             {t(`settings.tabs.${name}`)}
           </NavLink>

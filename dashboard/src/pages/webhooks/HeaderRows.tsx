@@ -1,7 +1,8 @@
 // Thông tin header: rows of Key and Value.
-import { DeleteOutlined, PlusOutlined } from '@ant-design/icons';
+
 import { Button, Form, Input } from 'antd';
 import { useTranslation } from 'react-i18next';
+import { DeleteOutlined, PlusOutlined } from '../../components/icons';
 
 const HEADERS_MAX = 50;
 

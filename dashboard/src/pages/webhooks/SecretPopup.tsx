@@ -1,5 +1,5 @@
 // Khóa ký: shown when asked for, copied, changed.
-import { EyeInvisibleOutlined, EyeOutlined, SyncOutlined } from '@ant-design/icons';
+
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Alert, App, Button, Modal } from 'antd';
 import { useState } from 'react';
@@ -9,6 +9,7 @@ import type { Webhook } from '../../api/types';
 import { getSecret, rotateSecret } from '../../api/webhooks';
 import { useStoreId } from '../../app/session';
 import { CopyButton } from '../../components/CopyButton';
+import { EyeInvisibleOutlined, EyeOutlined, SyncOutlined } from '../../components/icons';
 import { ErrorState, LoadingState, useErrorText } from '../../components/States';
 import { exactTime } from '../../components/time';
 
@@ -35,7 +36,7 @@ export function SecretPopup({ webhook, isNew, onClose }: Props) {
     staleTime: 0,
   });
   const rotate = useMutation({
-    mutationFn: () => rotateSecret(store, webhook.id),
+    mutationFn: (force: boolean) => rotateSecret(store, webhook.id, force),
     onSuccess: (next) => {
       queries.setQueryData(key, next);
       setIsShown(true);
@@ -43,14 +44,17 @@ export function SecretPopup({ webhook, isNew, onClose }: Props) {
     },
     onError: (error) => message.error(text(error)),
   });
-  const ask = () =>
+  const ask = () => {
+    const isOldGood = !!secret.data?.previous_valid_until;
     modal.confirm({
-      title: t('webhooks.key.rotateQuestion'),
-      content: t('webhooks.key.rotateText'),
+      title: isOldGood ? t('webhooks.key.rotateAgain') : t('webhooks.key.rotateQuestion'),
+      content: isOldGood ? t('webhooks.key.rotateAgainText') : t('webhooks.key.rotateText'),
       okText: t('webhooks.key.rotate'),
+      okButtonProps: { danger: isOldGood },
       cancelText: t('shell.cancel'),
-      onOk: () => rotate.mutateAsync().catch(() => undefined),
+      onOk: () => rotate.mutateAsync(isOldGood).catch(() => undefined),
     });
+  };
 
   return (
     <Modal

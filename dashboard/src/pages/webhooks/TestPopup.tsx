@@ -1,5 +1,5 @@
 // Gửi thử: sends a sample at once and shows how it went.
-import { SendOutlined } from '@ant-design/icons';
+
 import { useMutation } from '@tanstack/react-query';
 import { Alert, Button, Modal, Select, Spin } from 'antd';
 import { useEffect, useRef, useState } from 'react';
@@ -11,6 +11,7 @@ import { testWebhook } from '../../api/webhooks';
 import { useStoreId } from '../../app/session';
 import { AttemptResult } from '../../components/AttemptResult';
 import { byGroup, useGroupLabel, useTypeLabel } from '../../components/EventTypeText';
+import { SendOutlined } from '../../components/icons';
 import { ErrorState } from '../../components/States';
 import { chosenOf } from './patterns';
 

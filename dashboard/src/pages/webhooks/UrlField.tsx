@@ -1,7 +1,8 @@
 // Webhook URL, judged while it is typed.
-import { CheckCircleFilled } from '@ant-design/icons';
+
 import { Form, Input } from 'antd';
 import { useTranslation } from 'react-i18next';
+import { CheckCircleFilled } from '../../components/icons';
 import { checkUrl } from './url-check';
 
 export function UrlField() {

@@ -80,6 +80,8 @@ export function WebhookPopup({ webhook, url, onClose, onCreated }: Props) {
       cancelText={t('shell.cancel')}
       confirmLoading={save.isPending}
       mask={{ closable: false }}
+      // The popup's own focus would be on its closing button.
+      afterOpenChange={(isOpen) => isOpen && !webhook && form.focusField('url')}
     >
       {alert}
       <Form

@@ -28,7 +28,7 @@ export function WebhookTable({ rows }: { rows: Webhook[] }) {
     {
       key: 'status',
       title: t('webhooks.columns.status'),
-      width: 140,
+      width: 132,
       render: (_, row) => <WebhookSwitch webhook={row} />,
     },
     {
@@ -40,13 +40,13 @@ export function WebhookTable({ rows }: { rows: Webhook[] }) {
     {
       key: 'updated',
       title: t('webhooks.columns.updated'),
-      width: 130,
+      width: 112,
       render: (_, row) => <TimeText at={row.updated_at} />,
     },
     {
       key: 'actions',
       title: t('webhooks.columns.actions'),
-      width: 248,
+      width: 244,
       render: (_, row) => <RowActions webhook={row} />,
     },
   ];

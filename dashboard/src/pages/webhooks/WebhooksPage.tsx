@@ -1,11 +1,12 @@
 // Cấu hình webhook: where the store's events go. Which popup is open stands in the address.
-import { ApiOutlined, PlusOutlined } from '@ant-design/icons';
+
 import { Button, Grid } from 'antd';
 import { lazy, Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { useWebhooks } from '../../api/webhooks';
 import { useMay, useStoreId } from '../../app/session';
+import { ApiOutlined, PlusOutlined } from '../../components/icons';
 import { PageHead } from '../../components/PageHead';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { WebhookCards } from './WebhookCards';
@@ -23,7 +24,7 @@ export function WebhooksPage() {
   const go = useNavigate();
   const [search] = useSearchParams();
   const webhooks = useWebhooks(store);
-  const isWide = Grid.useBreakpoint().lg ?? true;
+  const isWide = Grid.useBreakpoint().xl ?? true;
 
   const close = () => go('.', { replace: true, preventScrollReset: true });
   const find = (name: string) => webhooks.data?.find(({ id }) => id === search.get(name));

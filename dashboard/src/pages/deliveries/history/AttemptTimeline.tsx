@@ -1,11 +1,12 @@
 // The attempts, the latest on top and open.
-import { CheckOutlined, CloseOutlined, ExclamationOutlined } from '@ant-design/icons';
+
 import { useTranslation } from 'react-i18next';
 import type { DeliveryDetail } from '../../../api/deliveries';
 import type { Attempt } from '../../../api/types';
 import { BodyBlock } from '../../../components/CodeBlock';
 import { CopyButton } from '../../../components/CopyButton';
 import { HeaderTable } from '../../../components/HeaderTable';
+import { CheckOutlined, CloseOutlined, ExclamationOutlined } from '../../../components/icons';
 import { duration } from '../../../components/numbers';
 import { TimeText } from '../../../components/TimeText';
 import { exactTime } from '../../../components/time';

@@ -1,5 +1,5 @@
 // Popup Lịch sử sự kiện.
-import { RedoOutlined } from '@ant-design/icons';
+
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Button, Modal } from 'antd';
 import { useTranslation } from 'react-i18next';
@@ -7,6 +7,7 @@ import { deliveriesKey, getDelivery } from '../../../api/deliveries';
 import { useLive, usePollInterval } from '../../../api/live';
 import { useMay } from '../../../app/session';
 import { BodyBlock } from '../../../components/CodeBlock';
+import { RedoOutlined } from '../../../components/icons';
 import { ErrorState, LoadingState } from '../../../components/States';
 import type { Resend } from '../useResend';
 import { AttemptTimeline } from './AttemptTimeline';
