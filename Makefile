@@ -17,8 +17,10 @@ help: ## Show this list
 
 dashboard: dashboard/dist/index.html ## Build the pages into dashboard/dist, from where they go into the binary
 
+# Not `npm ci`: it refuses a lock file without the optional packages of other platforms, and npm leaves those out
+# where a registry does not offer them.
 dashboard/node_modules/.package-lock.json: dashboard/package-lock.json
-	cd dashboard && npm ci --no-audit --no-fund
+	cd dashboard && npm install --no-save --no-audit --no-fund
 	touch $@
 
 dashboard/dist/index.html: dashboard/node_modules/.package-lock.json $(DASHBOARD_SOURCES)
