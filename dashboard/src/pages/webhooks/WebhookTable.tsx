@@ -1,8 +1,8 @@
 // The table of webhooks.
+import { Table, type TableColumnsType } from 'antd';
 import { useTranslation } from 'react-i18next';
 import type { Webhook } from '../../api/types';
 import { useMay } from '../../app/session';
-import { type Column, DataTable } from '../../components/DataTable';
 import { TimeText } from '../../components/TimeText';
 import { EventPatterns } from './EventPatterns';
 import { RateText } from './RateText';
@@ -13,49 +13,51 @@ import { WebhookSwitch } from './WebhookSwitch';
 export function WebhookTable({ rows }: { rows: Webhook[] }) {
   const { t } = useTranslation();
   const may = useMay();
-  const columns: Column<Webhook>[] = [
+  const columns: TableColumnsType<Webhook> = [
     {
       key: 'url',
       title: t('webhooks.columns.url'),
-      cell: (row) => <UrlText webhook={row} />,
+      width: '25%',
+      render: (_, row) => <UrlText webhook={row} />,
     },
     {
       key: 'events',
       title: t('webhooks.columns.events'),
-      width: 190,
-      cell: (row) => <EventPatterns patterns={row.events} />,
+      render: (_, row) => <EventPatterns patterns={row.events} />,
     },
     {
       key: 'status',
       title: t('webhooks.columns.status'),
       width: 132,
-      cell: (row) => <WebhookSwitch webhook={row} />,
+      render: (_, row) => <WebhookSwitch webhook={row} />,
     },
     {
       key: 'rate',
       title: t('webhooks.columns.rate'),
       width: 116,
-      cell: (row) => <RateText rate={row.success_rate_24h} />,
+      render: (_, row) => <RateText rate={row.success_rate_24h} />,
     },
     {
       key: 'updated',
       title: t('webhooks.columns.updated'),
       width: 112,
-      cell: (row) => <TimeText at={row.updated_at} />,
+      render: (_, row) => <TimeText at={row.updated_at} />,
     },
     {
       key: 'actions',
       title: t('webhooks.columns.actions'),
       width: 244,
-      cell: (row) => <RowActions webhook={row} />,
+      render: (_, row) => <RowActions webhook={row} />,
     },
   ];
   return (
-    <DataTable
-      label={t('webhooks.title')}
+    <Table
+      rowKey="id"
+      dataSource={rows}
       columns={may.manage ? columns : columns.slice(0, -1)}
-      rows={rows}
-      rowClass={(row) => (row.enabled ? '' : 'row-off')}
+      pagination={false}
+      tableLayout="fixed"
+      rowClassName={(row) => (row.enabled ? '' : 'row-off')}
     />
   );
 }
