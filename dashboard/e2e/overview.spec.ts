@@ -29,7 +29,7 @@ test('the overview counts, rates, draws, and says how to mend what fails', async
   await expect(failing).toContainText(T.outcomes.http_500.advice);
   await failing.getByRole('link', { name: T.overview.seeFailures }).click();
   await expect(page).toHaveURL(/status=failed/);
-  await expect(page.locator('tbody tr.ant-table-row')).toHaveCount(3);
+  await expect(page.locator('main tbody tr')).toHaveCount(3);
   expect(good).toBeTruthy();
 });
 

@@ -17,6 +17,7 @@ function quiet(Icon: ComponentType<AntIconProps>) {
 
 export const ApiOutlined = /* @__PURE__ */ quiet(icons.ApiOutlined);
 export const ArrowUpOutlined = /* @__PURE__ */ quiet(icons.ArrowUpOutlined);
+export const CalendarOutlined = /* @__PURE__ */ quiet(icons.CalendarOutlined);
 export const CheckCircleFilled = /* @__PURE__ */ quiet(icons.CheckCircleFilled);
 export const CheckOutlined = /* @__PURE__ */ quiet(icons.CheckOutlined);
 export const ClockCircleFilled = /* @__PURE__ */ quiet(icons.ClockCircleFilled);

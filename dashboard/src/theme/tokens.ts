@@ -80,7 +80,6 @@ export function antTheme(scheme: Scheme): ThemeConfig {
     },
     components: {
       Button: dark ? { primaryColor: '#04211d', dangerColor: '#2a0806' } : {},
-      Table: { headerBg: c.sunken, headerColor: c.soft, cellPaddingBlock: 11, cellPaddingInline: 12 },
       Modal: { titleFontSize: 18 },
       Form: { verticalLabelPadding: '0 0 4px' },
     },

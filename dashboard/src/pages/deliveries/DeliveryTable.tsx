@@ -1,10 +1,10 @@
 // The report's table, its columns in the document's order.
-
-import { Button, Table, type TableColumnsType, Tooltip } from 'antd';
+import { Button, Tooltip } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Delivery } from '../../api/types';
 import { useMay } from '../../app/session';
+import { type Column, DataTable } from '../../components/DataTable';
 import { EventTypeText, useTypeLabel } from '../../components/EventTypeText';
 import { HistoryOutlined, RedoOutlined } from '../../components/icons';
 import { number } from '../../components/numbers';
@@ -21,8 +21,6 @@ interface Props {
   onOpen: (id: string) => void;
 }
 
-type Column = TableColumnsType<Delivery>[number];
-
 export function DeliveryTable({ rows, offset, columns, resend, onOpen }: Props) {
   const { t } = useTranslation();
   const [openedAt] = useState(() => new Date().toISOString());
@@ -31,19 +29,19 @@ export function DeliveryTable({ rows, offset, columns, resend, onOpen }: Props) 
     t(`deliveries.columns.${name}`);
   const none = <span className="soft">{t('shell.none')}</span>;
 
-  const all: Column[] = [
+  const all: Column<Delivery>[] = [
     {
       key: 'number',
       title: title('number'),
       width: 60,
-      align: 'right',
-      render: (_, __, index) => <span className="soft tabular">{number(offset + index + 1)}</span>,
+      isNumeric: true,
+      cell: (_, index) => <span className="soft tabular">{number(offset + index + 1)}</span>,
     },
     {
       key: 'type',
       title: title('type'),
       width: 190,
-      render: (_, row) => (
+      cell: (row) => (
         <span className="cell-type">
           <EventTypeText name={row.event_type} />
           {row.test && <span className="chip chip-test">{t('deliveries.test')}</span>}
@@ -54,58 +52,55 @@ export function DeliveryTable({ rows, offset, columns, resend, onOpen }: Props) 
       key: 'object',
       title: title('object'),
       width: 120,
-      render: (_, row) => <code className="break">{row.object_id}</code>,
+      cell: (row) => <code className="break">{row.object_id}</code>,
     },
     {
       key: 'responses',
       title: title('responses'),
-      width: 100,
-      align: 'right',
-      render: (_, row) => <Responses row={row} />,
+      width: 128,
+      isNumeric: true,
+      cell: (row) => <Responses row={row} />,
     },
     {
       key: 'status',
       title: title('status'),
       width: 142,
-      render: (_, row) => <StatusTag row={row} isSending={row.resend_waiting || resend.isSending(row.id)} />,
+      cell: (row) => <StatusTag row={row} isSending={row.resend_waiting || resend.isSending(row.id)} />,
     },
     {
       key: 'created',
       title: title('created'),
       width: 124,
-      render: (_, row) => <TimeText at={row.created_at} />,
+      cell: (row) => <TimeText at={row.created_at} />,
     },
     ...columns.map((name) => optional(name, none)),
     {
       key: 'actions',
       title: title('actions'),
       width: 184,
-      render: (_, row) => <DeliveryActions row={row} resend={resend} onOpen={onOpen} />,
+      cell: (row) => <DeliveryActions row={row} resend={resend} onOpen={onOpen} />,
     },
   ];
   return (
-    <Table
-      rowKey="id"
-      dataSource={rows}
+    <DataTable
+      label={t('deliveries.title')}
       columns={all}
-      pagination={false}
-      size="middle"
-      scroll={{ x: 'max-content' }}
-      rowClassName={(row) => (row.created_at > openedAt ? 'row-new' : '')}
+      rows={rows}
+      rowClass={(row) => (row.created_at > openedAt ? 'row-new' : '')}
     />
   );
 }
 
 function useOptionalColumns() {
   const { t } = useTranslation();
-  return (name: OptionalColumn, none: React.ReactNode): Column => {
+  return (name: OptionalColumn, none: React.ReactNode): Column<Delivery> => {
     const column = { key: name, title: t(`deliveries.columns.${name}`) };
     switch (name) {
       case 'webhook':
         return {
           ...column,
           width: 220,
-          render: (_, { url }) =>
+          cell: ({ url }) =>
             url ? (
               <Tooltip title={url}>
                 <span className="cut">{url.replace(/^https:\/\//, '')}</span>
@@ -115,12 +110,12 @@ function useOptionalColumns() {
             ),
         };
       case 'code':
-        return { ...column, width: 110, align: 'right', render: (_, row) => row.last_status_code ?? none };
+        return { ...column, width: 110, isNumeric: true, cell: (row) => row.last_status_code ?? none };
       case 'next':
         return {
           ...column,
           width: 150,
-          render: (_, { next_attempt_at: at, status }) =>
+          cell: ({ next_attempt_at: at, status }) =>
             at && status === 'retrying' ? <TimeText at={at} /> : none,
         };
     }

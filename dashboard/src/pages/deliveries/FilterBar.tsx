@@ -1,9 +1,6 @@
 // Filters: loại, trạng thái, ID đối tượng, webhook, khoảng ngày.
 
-import { Button, DatePicker, Input, Select } from 'antd';
-import dayjs from 'dayjs';
-import { CloseOutlined, SearchOutlined } from '../../components/icons';
-import 'dayjs/locale/vi';
+import { Button, Input, Select } from 'antd';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useEventTypes } from '../../api/stores';
@@ -11,7 +8,9 @@ import { type DeliveryState, deliveryStates } from '../../api/types';
 import { useWebhooks } from '../../api/webhooks';
 import { useStoreId } from '../../app/session';
 import { byGroup, useGroupLabel, useTypeLabel } from '../../components/EventTypeText';
+import { CloseOutlined, SearchOutlined } from '../../components/icons';
 import { StateTag } from '../../components/StatusTag';
+import { DayField } from './DayField';
 import { type Filters, isFiltered } from './filters';
 
 interface Props {
@@ -20,9 +19,8 @@ interface Props {
 }
 
 export function FilterBar({ filters, onChange }: Props) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const set = (change: Filters) => onChange({ ...filters, ...change });
-  dayjs.locale(i18n.language === 'en' ? 'en' : 'vi');
   return (
     <search className="filters" aria-label={t('deliveries.filters.label')}>
       <TypeFilter value={filters.type} onChange={(type) => set({ type })} />
@@ -38,13 +36,13 @@ export function FilterBar({ filters, onChange }: Props) {
       />
       <ObjectFilter value={filters.object_id ?? ''} onChange={(object_id) => set({ object_id })} />
       <WebhookFilter value={filters.webhook_id} onChange={(webhook_id) => set({ webhook_id })} />
-      <Day
+      <DayField
         label={t('deliveries.filters.from')}
         value={filters.from}
         onChange={(from) => set({ from })}
         isOff={(day) => !!filters.to && day > filters.to}
       />
-      <Day
+      <DayField
         label={t('deliveries.filters.to')}
         value={filters.to}
         onChange={(to) => set({ to })}
@@ -145,26 +143,6 @@ function ObjectFilter({ value, onChange }: { value: string; onChange: (value: st
       maxLength={128}
       onChange={(event) => setText(event.target.value)}
       onPressEnter={() => onChange(text.trim() || undefined)}
-    />
-  );
-}
-
-interface DayProps extends OneFilter {
-  label: string;
-  isOff: (day: string) => boolean;
-}
-
-const WIRE = 'YYYY-MM-DD';
-
-function Day({ label, value, onChange, isOff }: DayProps) {
-  return (
-    <DatePicker
-      aria-label={label}
-      placeholder={label}
-      format="DD/MM/YYYY"
-      value={value ? dayjs(value, WIRE) : null}
-      onChange={(day) => onChange(day ? day.format(WIRE) : undefined)}
-      disabledDate={(day) => isOff(day.format(WIRE))}
     />
   );
 }
