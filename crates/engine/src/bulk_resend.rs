@@ -28,11 +28,14 @@ impl Engine {
     ) -> Result<std::result::Result<ResendJob, NotChanged>> {
         let job =
             NewResendJob { id: self.ids().resend_job_id(), store, filter, created_at: self.clock().now() };
-        let created = self.store().create_resend_job(job, &by).await?;
-        if let Ok(job) = &created {
-            self.run_bulk_resend(job.id);
-        }
-        Ok(created)
+        self.to_the_end(move |engine| async move {
+            let created = engine.store().create_resend_job(job, &by).await?;
+            if let Ok(job) = &created {
+                engine.run_bulk_resend(job.id);
+            }
+            Ok(created)
+        })
+        .await
     }
 
     /// Goes on with the jobs that were running when the last run ended.

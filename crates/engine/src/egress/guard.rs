@@ -57,6 +57,9 @@ pub enum ConnectError {
         /// What the system said.
         detail: String,
     },
+    /// Opening the connection, or waiting for a turn to, took too long.
+    #[error("no connection within {} s", .0.as_secs())]
+    Late(Duration),
     /// The URI names no host. Webhook URLs always do.
     #[error("the address has no host")]
     NoHost,

@@ -161,13 +161,12 @@ where
         let turns = self.turns_of(&uri);
         let mut connector = self.connector.clone();
         let connecting = async move {
-            let _turn = turns.acquire().await?;
+            let _turn = turns.acquire().await.expect("the semaphore is never closed");
             connector.call(uri).await
         };
         Box::pin(async move {
-            tokio::time::timeout(CONNECT_MAX, connecting)
-                .await
-                .unwrap_or_else(|_| Err("connecting, or waiting for a turn to, took too long".into()))
+            let connected = tokio::time::timeout(CONNECT_MAX, connecting).await;
+            connected.unwrap_or_else(|_| Err(ConnectError::Late(CONNECT_MAX).into()))
         })
     }
 }
@@ -247,7 +246,9 @@ fn classify(error: &hyper_util::client::legacy::Error) -> SendError {
                     SendError::Blocked { reason: reason.as_str(), detail: connect.to_string() }
                 }
                 ConnectError::Dns { .. } | ConnectError::NoHost => SendError::Dns(connect.to_string()),
-                ConnectError::Connect { .. } => SendError::Connect(connect.to_string()),
+                ConnectError::Connect { .. } | ConnectError::Late(_) => {
+                    SendError::Connect(connect.to_string())
+                }
             };
         }
         if let Some(tls) = tls_error(cause) {
@@ -255,7 +256,7 @@ fn classify(error: &hyper_util::client::legacy::Error) -> SendError {
         }
         source = cause.source();
     }
-    // While connecting, everything that is not the guard's own is the TLS handshake, or it took too long.
+    // While connecting, everything that is not the guard's own is the TLS handshake.
     if error.is_connect() { SendError::Tls(describe(error)) } else { SendError::Protocol(describe(error)) }
 }
 
@@ -309,4 +310,63 @@ fn describe(error: &(dyn StdError + 'static)) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tower::Service as _;
+
+    use super::*;
+
+    /// Takes every connection and never ends the handshake of one; counts those that are open, and the most
+    /// that ever were.
+    #[derive(Clone, Default)]
+    struct Hanging {
+        open: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+    }
+
+    impl Drop for Open {
+        fn drop(&mut self) {
+            self.0.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    struct Open(Hanging);
+
+    impl tower::Service<Uri> for Hanging {
+        type Response = ();
+        type Error = BoxError;
+        type Future = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Uri) -> Self::Future {
+            let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most.fetch_max(open, Ordering::Relaxed);
+            let socket = Open(self.clone());
+            Box::pin(async move {
+                let _socket = socket;
+                std::future::pending().await
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_never_ends_a_handshake_holds_few_sockets_and_not_for_long() {
+        let hanging = Hanging::default();
+        let mut bounded = Bounded { connector: hanging.clone(), hosts: Arc::default() };
+        let uri = Uri::from_static("https://slow.example/");
+        let connecting = (0..100).map(|_| bounded.call(uri.clone()));
+        for ended in futures_util::future::join_all(connecting).await {
+            let error = ended.expect_err("nobody answers");
+            assert!(matches!(error.downcast_ref(), Some(ConnectError::Late(_))), "{error}");
+        }
+        let counts = (hanging.most.load(Ordering::Relaxed), hanging.open.load(Ordering::Relaxed));
+        assert_eq!(counts, (CONNECTING_PER_HOST_MAX, 0));
+    }
 }

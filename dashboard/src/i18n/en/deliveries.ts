@@ -19,7 +19,6 @@ export const deliveries = {
     actions: 'Actions',
     webhook: 'Webhook',
     code: 'Status code',
-    duration: 'Duration',
     next: 'Next attempt',
   },
   columnPicker: 'Columns',
