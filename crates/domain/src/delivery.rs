@@ -1,6 +1,8 @@
 //! A delivery: one event on its way to one webhook, a row of the page Sự kiện webhook.
 
-use crate::attempt::{Trigger, wire_enum};
+use std::time::Duration;
+
+use crate::attempt::{Outcome, Trigger, wire_enum};
 use crate::event::{EventType, ObjectId};
 use crate::ids::{DeliveryId, EventId, WebhookId};
 use crate::time::Timestamp;
@@ -141,6 +143,11 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// What went wrong last, in words for a programmer.
     pub last_error: Option<String>,
+    /// How the last attempt ended whose result moved the state; an `interrupted` one counts, a stale one does
+    /// not. `None` before the first, and where it was made before this was kept.
+    pub last_outcome: Option<Outcome>,
+    /// How long that attempt took; `None` also where it was `interrupted`, since nobody knows when it ended.
+    pub last_duration: Option<Duration>,
     /// When it was made.
     pub created_at: Timestamp,
 }

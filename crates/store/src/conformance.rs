@@ -64,6 +64,8 @@ macro_rules! conformance_suite {
                 an_attempt_reads_back_as_it_was_recorded
                 a_failed_attempt_is_due_again_after_the_interval
                 the_last_failed_attempt_fails_the_delivery
+                a_delivery_says_how_its_last_attempt_ended
+                only_a_result_that_moves_the_state_is_the_last
                 a_stale_result_is_a_row_of_the_history_and_moves_nothing
                 one_record_that_vanished_does_not_take_its_neighbours_with_it
                 of_a_very_long_history_the_last_rows_are_shown
@@ -90,7 +92,8 @@ macro_rules! conformance_suite {
                 what_was_in_flight_when_its_webhook_was_disabled_is_skipped_once
                 more_than_a_batch_is_skipped_by_and_by
                 deleting_keeps_the_url_in_the_list_and_the_webhook_from_everything_else
-                stores_are_listed_by_id_in_pages_and_can_be_renamed
+                stores_are_listed_newest_first_in_pages
+                a_store_can_be_renamed
                 a_deleted_store_is_not_there
                 nothing_of_a_deleted_store_is_claimed_or_recorded
                 a_deleted_stores_id_is_free_after_sweeping_and_nothing_is_left_under_it
@@ -149,6 +152,7 @@ macro_rules! conformance_suite {
                 the_overview_of_a_quiet_store_is_empty
                 ninety_five_of_a_hundred_attempts_stay_within_the_p95
                 the_overview_names_the_webhooks_that_fail
+                a_failing_webhook_says_how_its_last_failed_attempt_ended
                 a_count_is_what_the_list_holds_up_to_its_cap
                 the_figures_of_a_deleted_store_are_not_those_of_the_next
                 figures_that_no_overview_reaches_are_forgotten

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bocau_domain::{Reason, Status, StoreId, Timestamp, WebhookId};
+use bocau_domain::{Outcome, Reason, Status, StoreId, Timestamp, WebhookId};
 
 use crate::{DeliveryFilter, Result};
 
@@ -114,6 +114,8 @@ pub struct FailingWebhook {
     pub failures: u64,
     /// What went wrong last, in words for a programmer.
     pub last_error: Option<String>,
+    /// How the last failed attempt ended; `None` where that was before this was kept.
+    pub last_outcome: Option<Outcome>,
     /// The status code of the last failed attempt.
     pub last_status_code: Option<u16>,
     /// When the last failed attempt ended.

@@ -45,7 +45,7 @@ pub use claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
 pub use figures::{FailingWebhook, Figures, Overview, OverviewSpan, OverviewStep, StatusCounts};
 pub use inboxes::Inboxes;
 pub use journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
-pub use listing::{DeliveryFilter, Page};
+pub use listing::{DeliveryFilter, Page, StorePlace};
 pub use people::{LinkPurpose, People, Session, SessionOwner, SessionRecord, SignInLink, SignedIn};
 pub use resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 pub use results::{AttemptRecord, Recorded};
@@ -130,8 +130,8 @@ pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Send + Sync +
     async fn create_store(&self, store: StoreInfo, by: &Actor)
     -> Result<std::result::Result<(), NotChanged>>;
 
-    /// The stores after `after`, by id, at most `limit`.
-    async fn list_stores(&self, after: Option<StoreId>, limit: usize) -> Result<Vec<StoreInfo>>;
+    /// The stores, newest first.
+    async fn list_stores(&self, page: Page<StorePlace>) -> Result<Vec<StoreInfo>>;
 
     /// One store; a store being deleted is not there.
     async fn find_store(&self, id: &StoreId) -> Result<Option<StoreInfo>>;

@@ -1,6 +1,8 @@
 //! What is looked up: the report page's filters and pages.
 
-use bocau_domain::{Delivery, DeliveryId, EventType, ObjectId, Status, Timestamp, WebhookId};
+use bocau_domain::{
+    Delivery, DeliveryId, EventType, ObjectId, Status, StoreId, StoreInfo, Timestamp, WebhookId,
+};
 
 /// Which deliveries; what is `None` does not narrow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,4 +41,20 @@ pub struct Page<I = DeliveryId> {
     pub after: Option<I>,
     /// Rows at most.
     pub limit: usize,
+}
+
+/// A store's place in the list of stores. The later one comes first; of those made in one millisecond, the one
+/// whose id is greater byte by byte.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StorePlace {
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: StoreId,
+}
+
+impl From<&StoreInfo> for StorePlace {
+    fn from(store: &StoreInfo) -> Self {
+        Self { created_at: store.created_at, id: store.id.clone() }
+    }
 }

@@ -374,39 +374,6 @@ async fn a_resend_job_goes_on_where_it_was_after_a_restart() {
     assert_eq!(sent, [], "each once");
 }
 
-#[tokio::test]
-async fn what_was_there_before_it_was_counted_is_counted_with_the_schema() {
-    let dir = tempfile::tempdir().unwrap();
-    let (first, third) = (
-        include_str!("../migrations/sqlite/V1__first_schema.sql"),
-        include_str!("../migrations/sqlite/V3__figures.sql"),
-    );
-    let (_other, store) = make_store().await;
-    let world = World::new(store).await;
-    let (event, id) = (world.event(&[]), world.ids.delivery_id(world.ids.event_id()));
-    let side = beside(dir.path());
-    side.execute_batch(first).unwrap();
-    side.execute(
-        "INSERT INTO events VALUES (?1, '552', 'order.created', '1', NULL, 0, 0, x'7b7d')",
-        [event.id.as_bytes()],
-    )
-    .unwrap();
-    side.execute(
-        "INSERT INTO deliveries (store_id, id, event_id, event_type, object_id, is_test, created_at, status, claim, \
-         auto_attempts, interruptions, last_number, attempts, responses) \
-         VALUES ('552', ?1, ?2, 'order.created', '1', 0, 0, 'failed', 0, 0, 0, 0, 0, 0)",
-        (id.as_bytes(), event.id.as_bytes()),
-    )
-    .unwrap();
-    side.execute_batch(third).unwrap();
-    let counted: (String, i64, i64, i64, i64) = side
-        .query_row("SELECT store_id, hour, events, failed, skipped FROM hourly_deliveries", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        })
-        .unwrap();
-    assert_eq!(counted, ("552".into(), id.made_at().as_millis() / 3_600_000, 1, 1, 0));
-}
-
 fn user(world: &World) -> User {
     User {
         id: world.ids.user_id(),

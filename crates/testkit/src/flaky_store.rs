@@ -14,7 +14,7 @@ use bocau_domain::{
 };
 use bocau_store::{
     Appended, AttemptRecord, ClaimRef, ClaimRequest, Claimed, DeliveryFilter, DueWebhook, NotChanged, Page,
-    Recorded, Resend, Result, Routes, Store, StoreError, Submission, WebhookChanged,
+    Recorded, Resend, Result, Routes, Store, StoreError, StorePlace, Submission, WebhookChanged,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -137,8 +137,8 @@ impl Store for FlakyStore {
         self.done(created)
     }
 
-    async fn list_stores(&self, after: Option<StoreId>, limit: usize) -> Result<Vec<StoreInfo>> {
-        self.admit(Verb::LookUp).await?.list_stores(after, limit).await
+    async fn list_stores(&self, page: Page<StorePlace>) -> Result<Vec<StoreInfo>> {
+        self.admit(Verb::LookUp).await?.list_stores(page).await
     }
 
     async fn find_store(&self, id: &StoreId) -> Result<Option<StoreInfo>> {

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bocau_domain::api_key::KEY_PREFIX;
 use bocau_domain::{Actor, ApiKey, ApiKeyId, Clock, IdSource, Owner, Rng, Scope, Scopes, StoreId, Timestamp};
 use bocau_engine::{SystemClock, SystemRng};
-use bocau_store::Store;
+use bocau_store::{Page, Store};
 use clap::{Args, Subcommand};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
@@ -199,12 +199,13 @@ async fn all_keys(store: &dyn Store) -> anyhow::Result<Vec<ApiKey>> {
     let mut keys = store.list_api_keys(None).await.map_err(plain)?;
     let mut after = None;
     loop {
-        let stores = store.list_stores(after, STORES_PER_PAGE).await.map_err(plain)?;
+        let page = Page { after, limit: STORES_PER_PAGE };
+        let stores = store.list_stores(page).await.map_err(plain)?;
         for info in &stores {
             keys.extend(store.list_api_keys(Some(&info.id)).await.map_err(plain)?);
         }
-        match stores.into_iter().last() {
-            Some(last) => after = Some(last.id),
+        match stores.last() {
+            Some(last) => after = Some(last.into()),
             None => return Ok(keys),
         }
     }

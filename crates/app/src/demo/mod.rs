@@ -19,7 +19,7 @@ use bocau_domain::{
     SigningSecret, SigningSecrets, StoreId, StoreInfo, Webhook, WebhookChange, WebhookUrl,
 };
 use bocau_engine::{Engine, EngineClock, IncomingEvent};
-use bocau_store::{MasterKey, Store};
+use bocau_store::{MasterKey, Page, Store};
 use bytes::Bytes;
 use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
@@ -56,7 +56,7 @@ impl Demo {
     /// what was left waiting.
     pub async fn prepare(store: &dyn Store, clock: &dyn EngineClock) -> anyhow::Result<Self> {
         let receiver = Receiver::start().context("the demo's receiver cannot start")?;
-        let is_first = store.list_stores(None, 1).await.map_err(plain)?.is_empty();
+        let is_first = store.list_stores(Page { after: None, limit: 1 }).await.map_err(plain)?.is_empty();
         if !is_first && let Some(webhook) = demo_webhook(store).await? {
             let change = WebhookChange { url: Some(receiver_url(&receiver)?), ..WebhookChange::default() };
             store
@@ -125,7 +125,8 @@ impl Demo {
     }
 
     async fn show_again(&self, engine: &Engine) -> anyhow::Result<String> {
-        let stores = engine.store().list_stores(None, STORES_NAMED_MAX).await.map_err(plain)?;
+        let newest = Page { after: None, limit: STORES_NAMED_MAX };
+        let stores = engine.store().list_stores(newest).await.map_err(plain)?;
         let named: Vec<String> =
             stores.iter().map(|store| format!("{} “{}”", store.id, store.name)).collect();
         let webhook = match demo_webhook(&**engine.store()).await? {

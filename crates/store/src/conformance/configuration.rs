@@ -10,7 +10,7 @@ use bocau_domain::{
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::world::{BY, LEASE, World, shop_id};
-use crate::{NotChanged, Recorded, Resend, SKIP_BATCH, Store};
+use crate::{NotChanged, Page, Recorded, Resend, SKIP_BATCH, Store, StorePlace};
 
 async fn find(world: &World, id: WebhookId) -> Option<Webhook> {
     let routes = world.store.routes(&world.shop).await.expect("works")?;
@@ -212,17 +212,42 @@ pub async fn deleting_keeps_the_url_in_the_list_and_the_webhook_from_everything_
 }
 
 /// The console's first page.
-pub async fn stores_are_listed_by_id_in_pages_and_can_be_renamed(store: Arc<dyn Store>) {
+pub async fn stores_are_listed_newest_first_in_pages(store: Arc<dyn Store>) {
     let world = World::without_shop(store);
-    for id in ["b", "c", "A", "a"] {
-        world.make_shop(&shop_id(id)).await;
+    // Those of one millisecond by the bytes of their ids, as no language sorts them.
+    for ids in [&["z"][..], &["b", "_", "A", "a", "-", "B"], &["0"]] {
+        for id in ids {
+            world.make_shop(&shop_id(id)).await;
+        }
+        world.pass(Duration::from_millis(1));
     }
-    let first = world.store.list_stores(None, 3).await.expect("works");
-    let ids: Vec<&str> = first.iter().map(|info| info.id.as_str()).collect();
-    assert_eq!(ids, ["A", "a", "b"]);
-    let rest = world.store.list_stores(Some(shop_id("b")), 3).await.expect("works");
-    assert_eq!(rest, [world.store.find_store(&shop_id("c")).await.expect("works").expect("there")]);
+    let expected = ["0", "b", "a", "_", "B", "A", "-", "z"];
+    for limit in [1, 3, 8, 9] {
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let page = world.store.list_stores(Page { after, limit }).await.expect("works");
+            assert!(page.len() <= limit);
+            ids.extend(page.iter().map(|info| info.id.to_string()));
+            after = page.last().map(StorePlace::from);
+            if page.len() < limit {
+                break;
+            }
+        }
+        assert_eq!(ids, expected, "{limit} at a time");
+    }
+    // A page goes on where its last store stood, also when that is gone.
+    let after = world.store.find_store(&shop_id("b")).await.expect("works").as_ref().map(StorePlace::from);
+    assert!(world.store.delete_store(&shop_id("b"), BY, world.now()).await.expect("works"));
+    let rest = world.store.list_stores(Page { after, limit: 2 }).await.expect("works");
+    assert_eq!(rest.iter().map(|info| info.id.as_str()).collect::<Vec<_>>(), ["a", "_"]);
+    let first = world.store.list_stores(Page { after: None, limit: 2 }).await.expect("works");
+    assert_eq!(first.iter().map(|info| info.id.as_str()).collect::<Vec<_>>(), ["0", "a"]);
+}
 
+/// Its place in the list stays.
+pub async fn a_store_can_be_renamed(store: Arc<dyn Store>) {
+    let world = World::without_shop(store);
+    world.make_shop(&shop_id("c")).await;
     let renamed = world
         .store
         .rename_store(&shop_id("c"), "Mới".into(), BY, world.now())
@@ -250,7 +275,7 @@ pub async fn a_deleted_store_is_not_there(store: Arc<dyn Store>) {
     assert!(!store.delete_store(shop, BY, world.now()).await.expect("works"));
     assert_eq!(store.find_store(shop).await.expect("works"), None);
     assert_eq!(store.rename_store(shop, "x".into(), BY, world.now()).await.expect("works"), None);
-    assert!(store.list_stores(None, 10).await.expect("works").is_empty());
+    assert!(store.list_stores(Page { after: None, limit: 10 }).await.expect("works").is_empty());
     assert!(store.routes(shop).await.expect("works").is_none());
     assert_eq!(world.append(submission).await, crate::Appended::NoStore);
     assert_eq!(store.find_event(shop, event.id).await.expect("works"), None);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bocau_domain::limits::OVERVIEW_SPAN_MAX;
-use bocau_domain::{Delivery, Reason, Status, StoreId, Timestamp};
+use bocau_domain::{Delivery, Outcome, Reason, Status, StoreId, Timestamp};
 
 use super::world::{INTERVAL, START, World, shop_id};
 use super::{listing, resend_jobs};
@@ -153,6 +153,32 @@ pub async fn the_overview_names_the_webhooks_that_fail(store: Arc<dyn Store>) {
     assert_eq!(failing[0].last_failed_at, Some(world.now() + Duration::from_millis(120)));
     assert_eq!((failing[0].enabled, failing[0].last_error.as_deref()), (true, Some("HTTP 502")));
     assert_eq!((failing[1].enabled, failing[1].disabled_reason), (false, Some(Reason::WebhookGone)));
+}
+
+/// Also where nobody knows, and whatever happened before it.
+pub async fn a_failing_webhook_says_how_its_last_failed_attempt_ended(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let webhook = world.make_webhook().await;
+    let last = async || {
+        let failing = overview(&world, 1, 1).await.failing;
+        failing.iter().map(|one| (one.last_outcome, one.last_status_code)).collect::<Vec<_>>()
+    };
+    world.send(webhook).await;
+    let mut attempt = world.attempt(&world.claim_one(webhook).await, 500);
+    (attempt.outcome, attempt.status_code) = (Outcome::Timeout, None);
+    world.record(attempt).await;
+    assert_eq!(last().await, [(Some(Outcome::Timeout), None)]);
+    // What gets through, or only waits, is no failure.
+    world.send(webhook).await;
+    world.try_once(webhook, 200).await;
+    world.send(webhook).await;
+    assert_eq!(last().await, [(Some(Outcome::Timeout), None)]);
+    world.try_once(webhook, 500).await;
+    assert_eq!(last().await, [(Some(Outcome::HttpError), Some(500))]);
+    world.pass(INTERVAL * 2);
+    assert_eq!(world.claim(webhook, 10).await.len(), 2);
+    world.store.void_claims(world.now()).await.expect("works");
+    assert_eq!(last().await, [(Some(Outcome::Interrupted), None)]);
 }
 
 /// Not more than asked for.

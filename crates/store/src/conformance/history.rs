@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bocau_domain::{Attempt, Outcome, Reason, Status, WebhookChange, WebhookUrl};
+use bocau_domain::{Attempt, DeliveryId, Outcome, Reason, Status, WebhookChange, WebhookUrl};
 
-use super::world::{INTERVAL, LEASE, World};
+use super::world::{ATTEMPT, INTERVAL, LEASE, World};
 use crate::{ATTEMPTS_SHOWN_MAX, ClaimRef, Recorded, Store};
 
 /// The ordinary way.
@@ -81,6 +81,58 @@ pub async fn the_last_failed_attempt_fails_the_delivery(store: Arc<dyn Store>) {
     assert_eq!((delivery.state.status, delivery.state.attempts), (Status::Failed, 3));
     assert_eq!(delivery.last_error.as_deref(), Some("HTTP 503"));
     assert_eq!(world.outcomes(id).await, [Outcome::HttpError; 3]);
+}
+
+/// Whatever the end; what happens to it between two attempts changes nothing of it.
+pub async fn a_delivery_says_how_its_last_attempt_ended(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let webhook = world.make_webhook().await;
+    let ends = Outcome::ALL.iter().filter(|outcome| **outcome != Outcome::Interrupted);
+    for (outcome, millis) in ends.zip(0..) {
+        let id = world.send(webhook).await;
+        let claimed = world.claim_one(webhook).await;
+        assert_eq!(last(&world, id).await, (None, None), "before the first has ended");
+        let mut attempt = world.attempt(&claimed, if *outcome == Outcome::Success { 200 } else { 500 });
+        (attempt.outcome, attempt.duration) = (*outcome, Duration::from_millis(millis));
+        let recorded = world.record(attempt.clone()).await;
+        let expected = (Some(*outcome), Some(attempt.duration));
+        assert_eq!(last(&world, id).await, expected);
+        let Recorded::Moved { delivery, .. } = recorded else { panic!("the claim holds: {recorded:?}") };
+        assert_eq!(*delivery, world.delivery(id).await);
+        assert_eq!(world.all_deliveries().await[0], *delivery);
+
+        world.store.request_resend(&world.shop, id, world.now()).await.expect("works");
+        let resent = world.claim_one(webhook).await;
+        world.store.release(vec![resent.claim]).await.expect("works");
+        assert_eq!(last(&world, id).await, expected);
+        let resent = world.try_once(webhook, 200).await;
+        assert_eq!((resent.last_outcome, resent.last_duration), (Some(Outcome::Success), Some(ATTEMPT)));
+    }
+}
+
+/// A lapsed claim's row is one, of which nobody knows how long it took; a stale result is none.
+pub async fn only_a_result_that_moves_the_state_is_the_last(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let webhook = world.make_webhook().await;
+    let id = world.send(webhook).await;
+    let first = world.claim_one(webhook).await;
+    world.pass(LEASE);
+    let second = world.claim_one(webhook).await;
+    let interrupted = (Some(Outcome::Interrupted), None);
+    assert_eq!(last(&world, id).await, interrupted);
+    assert_eq!(world.record(world.attempt(&first, 200)).await, Recorded::Stale { number: 2 });
+    assert_eq!(last(&world, id).await, interrupted);
+    world.record(world.attempt(&second, 500)).await;
+    assert_eq!(last(&world, id).await, (Some(Outcome::HttpError), Some(ATTEMPT)));
+    world.store.request_resend(&world.shop, id, world.now()).await.expect("works");
+    world.claim_one(webhook).await;
+    assert_eq!(world.store.void_claims(world.now()).await.expect("works"), 1);
+    assert_eq!(last(&world, id).await, interrupted);
+}
+
+async fn last(world: &World, id: DeliveryId) -> (Option<Outcome>, Option<Duration>) {
+    let delivery = world.delivery(id).await;
+    (delivery.last_outcome, delivery.last_duration)
 }
 
 /// Fenced: another has taken its place.

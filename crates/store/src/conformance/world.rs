@@ -19,6 +19,8 @@ use crate::{
 pub const LEASE: Duration = Duration::from_secs(45);
 /// The wait between two automatic attempts.
 pub const INTERVAL: Duration = Duration::from_mins(5);
+/// How long the cases' attempts take where they do not say.
+pub const ATTEMPT: Duration = Duration::from_millis(120);
 /// When the cases begin.
 pub const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 
@@ -28,6 +30,13 @@ pub const BY: &Actor = &Actor::System;
 /// A clock that only the case moves.
 #[derive(Debug)]
 pub struct HandClock(AtomicI64);
+
+impl HandClock {
+    /// That stands at this moment.
+    pub fn new(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.as_millis()))
+    }
+}
 
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
@@ -87,7 +96,7 @@ impl World {
 
     /// An empty storage.
     pub fn without_shop(store: Arc<dyn Store>) -> Self {
-        let (clock, dice) = (Arc::new(HandClock(AtomicI64::new(START.as_millis()))), Arc::new(Dice::new(1)));
+        let (clock, dice) = (Arc::new(HandClock::new(START)), Arc::new(Dice::new(1)));
         let ids = IdSource::new(clock.clone(), dice.clone());
         Self { store, shop: shop_id("552"), ids, clock, dice }
     }
@@ -235,7 +244,7 @@ impl World {
         claimed.remove(0)
     }
 
-    /// An attempt under this claim that begins now and ends after 120 ms with this status code.
+    /// An attempt under this claim that begins now and ends after [`ATTEMPT`] with this status code.
     pub fn attempt(&self, claimed: &Claimed, status_code: u16) -> AttemptRecord {
         let is_success = (200..300).contains(&status_code);
         AttemptRecord {
@@ -243,7 +252,7 @@ impl World {
             webhook: claimed.webhook,
             trigger: claimed.trigger,
             started_at: self.now(),
-            duration: Duration::from_millis(120),
+            duration: ATTEMPT,
             outcome: if is_success { Outcome::Success } else { Outcome::HttpError },
             status_code: Some(status_code),
             error: (!is_success).then(|| format!("HTTP {status_code}")),

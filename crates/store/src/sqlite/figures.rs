@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bocau_domain::limits::{OVERVIEW_FAILING_MAX, OVERVIEW_SPAN_MAX};
-use bocau_domain::{Reason, StoreId, Timestamp, WebhookId};
+use bocau_domain::{Outcome, Reason, StoreId, Timestamp, WebhookId};
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::query::{Query, Walk};
@@ -130,13 +130,13 @@ fn p95(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Option<
 }
 
 fn failing(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Vec<FailingWebhook>> {
-    // The error and the code stand in the row that max() picks.
+    // The error, the code and the outcome stand in the row that max() picks.
     all(
         connection,
         "SELECT w.id, w.url, w.enabled, w.disabled_reason, f.failures, f.last_error, f.last_status_code, \
-         f.last_failed_at FROM (\
+         f.last_failed_at, f.last_outcome FROM (\
            SELECT webhook_id, SUM(failed + retrying) AS failures, max(last_failed_at) AS last_failed_at, \
-           last_error, last_status_code FROM hourly_deliveries \
+           last_error, last_status_code, last_outcome FROM hourly_deliveries \
            WHERE store_id = ?1 AND hour >= ?2 AND hour < ?3 GROUP BY webhook_id) f \
          JOIN webhooks w ON w.id = f.webhook_id AND w.deleted_at IS NULL \
          WHERE f.failures > 0 ORDER BY f.failures DESC, w.id LIMIT ?4",
@@ -151,6 +151,7 @@ fn failing(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Vec
                 last_error: row.get(5)?,
                 last_status_code: row.get(6)?,
                 last_failed_at: time_or_none(row, 7)?,
+                last_outcome: word_or_none(row, 8, "outcome", Outcome::parse)?,
             })
         },
     )

@@ -199,12 +199,12 @@ mod tests {
     use rusqlite::{Connection, Row, params_from_iter};
 
     use super::*;
+    use crate::sqlite::migrate::migrate;
     use crate::sqlite::rows::all;
 
     fn plan(filter: &DeliveryFilter, walk: Walk) -> String {
-        let connection = Connection::open_in_memory().expect("opens");
-        let schema = include_str!("../../migrations/sqlite/V1__first_schema.sql");
-        connection.execute_batch(schema).expect("a schema");
+        let mut connection = Connection::open_in_memory().expect("opens");
+        migrate(&mut connection).expect("a schema");
         let store = "552".parse().expect("a store id");
         let Query { sql, values } = Query::of(&store, filter, walk).expect("a query");
         let read = |row: &Row<'_>| Ok(row.get::<_, String>(3)?);

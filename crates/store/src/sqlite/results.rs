@@ -13,6 +13,7 @@ use serde_json::json;
 use super::audit::{self, Change};
 use super::rows::{delivery, delivery_columns, first, insert_attempt, update_state};
 use super::skipping::{Skip, skip_some};
+use super::tally::Failure;
 use super::tx::Tx;
 use crate::results::{AttemptRecord, Recorded};
 use crate::{Result, SKIP_BATCH, StoreError};
@@ -51,6 +52,8 @@ pub(super) fn record(tx: &Tx<'_>, record: &AttemptRecord) -> Result<Recorded> {
     insert_attempt(tx, delivery.id, &history_row(record, number))?;
     if holds {
         delivery.last_error.clone_from(&record.error);
+        delivery.last_outcome = Some(record.outcome);
+        delivery.last_duration = Some(record.duration);
     }
     update_state(tx, store, was, &delivery)?;
     tx.tally().attempt(record);
@@ -58,8 +61,13 @@ pub(super) fn record(tx: &Tx<'_>, record: &AttemptRecord) -> Result<Recorded> {
         return Ok(Recorded::Stale { number });
     }
     if record.outcome != Outcome::Success {
-        let what = (record.error.as_deref(), record.status_code);
-        tx.tally().failure(store, delivery.id, delivery.webhook_id, record.ended_at(), what);
+        let failure = Failure {
+            at: record.ended_at(),
+            outcome: record.outcome,
+            error: record.error.clone(),
+            status_code: record.status_code,
+        };
+        tx.tally().failure(store, delivery.id, delivery.webhook_id, failure);
     }
     let webhook_disabled = match (delivery.webhook_id, &record.gone) {
         (Some(webhook), Some(url)) => disable_gone(tx, store, webhook, url, record.ended_at())?,
@@ -93,9 +101,12 @@ pub(super) fn lapse(
     };
     insert_attempt(tx, delivery.id, &attempt)?;
     delivery.last_error = attempt.error;
+    delivery.last_outcome = Some(attempt.outcome);
+    delivery.last_duration = None;
     update_state(tx, store, was, &delivery)?;
-    let what = (delivery.last_error.as_deref(), None);
-    tx.tally().failure(store, delivery.id, delivery.webhook_id, now, what);
+    let error = delivery.last_error.clone();
+    let failure = Failure { at: now, outcome: attempt.outcome, error, status_code: None };
+    tx.tally().failure(store, delivery.id, delivery.webhook_id, failure);
     Ok(delivery)
 }
 
@@ -160,6 +171,7 @@ mod tests {
 
     use super::*;
     use crate::sqlite::connection;
+    use crate::sqlite::migrate::migrate;
 
     /// It is run for every attempt; being prepared anew each time took a third of the writer's time.
     #[test]
@@ -167,9 +179,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("bocau.db");
         connection::create_file(&path).expect("made");
-        let connection = connection::open_writer(&path).expect("opens");
-        let schema = include_str!("../../migrations/sqlite/V1__first_schema.sql");
-        connection.execute_batch(schema).expect("a schema");
+        let mut connection = connection::open_writer(&path).expect("opens");
+        migrate(&mut connection).expect("a schema");
         let store = "552".parse().expect("a store id");
         for id in 0..10 {
             find(&connection, &store, DeliveryId::from_bytes([id; 16])).expect("runs");

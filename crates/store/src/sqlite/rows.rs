@@ -16,16 +16,16 @@ use crate::{Result, StoreError};
 macro_rules! delivery_columns {
     () => {
         "d.id, d.event_id, d.webhook_id, w.url, d.event_type, d.object_id, d.is_test, d.created_at, d.last_error, \
-         d.status, d.reason, d.next_attempt_at, d.resend_at, d.claim, d.claimed_until, d.auto_attempts, \
+         d.last_outcome, d.last_duration_ms, d.status, d.reason, d.next_attempt_at, d.resend_at, d.claim, d.claimed_until, d.auto_attempts, \
          d.interruptions, d.last_number, d.attempts, d.responses, d.last_status_code"
     };
 }
 pub(super) use delivery_columns;
 
 /// Where the columns of the state begin among [`delivery_columns`].
-const FIRST_OF_STATE: usize = 9;
+const FIRST_OF_STATE: usize = 11;
 /// How many columns [`delivery_columns`] are.
-pub(super) const DELIVERY_COLUMN_COUNT: usize = 21;
+pub(super) const DELIVERY_COLUMN_COUNT: usize = 23;
 
 /// Every row that a query answers.
 pub(super) fn all<T>(
@@ -87,6 +87,10 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
 
 pub(super) fn time_or_none(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
+}
+
+fn duration(row: &Row<'_>, column: usize) -> Result<Duration> {
+    Ok(Duration::from_millis(to_u64(row.get(column)?)))
 }
 
 /// A column whose text is read by `parse`.
@@ -154,6 +158,8 @@ pub(super) fn delivery(row: &Row<'_>) -> Result<Delivery> {
         is_test: row.get(6)?,
         created_at: time(row, 7)?,
         last_error: row.get(8)?,
+        last_outcome: word_or_none(row, 9, "outcome", Outcome::parse)?,
+        last_duration: some(row, 10, duration)?,
         state: state(row)?,
     })
 }
@@ -176,13 +182,14 @@ fn state(row: &Row<'_>) -> Result<DeliveryState> {
     })
 }
 
-/// Writes the state of a delivery that is there, and what went wrong last; it was in `was` before.
+/// Writes the state of a delivery that is there, and how its last attempt ended; it was in `was` before.
 pub(super) fn update_state(tx: &Tx<'_>, store: &StoreId, was: Status, delivery: &Delivery) -> Result<()> {
     let state = &delivery.state;
     tx.execute(
         "UPDATE deliveries SET status = ?3, reason = ?4, next_attempt_at = ?5, resend_at = ?6, claim = ?7, \
          claimed_until = ?8, auto_attempts = ?9, interruptions = ?10, last_number = ?11, attempts = ?12, \
-         responses = ?13, last_status_code = ?14, due_at = ?15, last_error = ?16 WHERE store_id = ?1 AND id = ?2",
+         responses = ?13, last_status_code = ?14, due_at = ?15, last_error = ?16, last_outcome = ?17, \
+         last_duration_ms = ?18 WHERE store_id = ?1 AND id = ?2",
         params![
             store.as_str(),
             delivery.id.as_bytes(),
@@ -200,6 +207,8 @@ pub(super) fn update_state(tx: &Tx<'_>, store: &StoreId, was: Status, delivery: 
             state.last_status_code,
             state.due_at().map(Timestamp::as_millis),
             delivery.last_error,
+            delivery.last_outcome.map(Outcome::as_str),
+            delivery.last_duration.map(millis),
         ],
     )?;
     tx.tally().moved(store, delivery.id, delivery.webhook_id, (was, state.status));
@@ -237,7 +246,7 @@ pub(super) fn attempt(row: &Row<'_>) -> Result<Attempt> {
         number: row.get(0)?,
         trigger: word(row, 1, "trigger", Trigger::parse)?,
         started_at: time(row, 2)?,
-        duration: Duration::from_millis(to_u64(row.get(3)?)),
+        duration: duration(row, 3)?,
         outcome: word(row, 4, "outcome", Outcome::parse)?,
         status_code: row.get(5)?,
         error: row.get(6)?,

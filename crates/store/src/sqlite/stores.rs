@@ -7,6 +7,7 @@ use serde_json::json;
 use super::audit::{self, Change};
 use super::rows::{all, first, from_count, only, store_id, time};
 use super::tx::Tx;
+use crate::listing::{Page, StorePlace};
 use crate::{NotChanged, Result};
 
 pub(super) fn create(
@@ -41,13 +42,14 @@ pub(super) fn create(
     Ok(Ok(()))
 }
 
-pub(super) fn list(connection: &Connection, after: Option<&StoreId>, limit: usize) -> Result<Vec<StoreInfo>> {
-    all(
-        connection,
-        "SELECT id, name, created_at FROM stores WHERE id > ?1 AND deleted_at IS NULL ORDER BY id LIMIT ?2",
-        params![after.map_or("", StoreId::as_str), from_count(limit)],
-        info,
-    )
+const LIST: &str = "SELECT id, name, created_at FROM stores WHERE (created_at, id) < (?1, ?2) AND deleted_at IS NULL \
+                    ORDER BY created_at DESC, id DESC LIMIT ?3";
+
+pub(super) fn list(connection: &Connection, page: &Page<StorePlace>) -> Result<Vec<StoreInfo>> {
+    // Nothing is made later than this.
+    let (created_at, id) =
+        page.after.as_ref().map_or((i64::MAX, ""), |after| (after.created_at.as_millis(), after.id.as_str()));
+    all(connection, LIST, params![created_at, id, from_count(page.limit)], info)
 }
 
 pub(super) fn find(connection: &Connection, id: &StoreId) -> Result<Option<StoreInfo>> {
@@ -109,4 +111,21 @@ pub(super) fn delete(tx: &Tx<'_>, id: &StoreId, by: &Actor, now: Timestamp) -> R
 
 fn info(row: &Row<'_>) -> Result<StoreInfo> {
     Ok(StoreInfo { id: store_id(row, 0)?, name: row.get(1)?, created_at: time(row, 2)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::migrate::migrate;
+
+    /// A page costs what it shows, however many stores there are.
+    #[test]
+    fn a_page_is_a_walk_over_an_index_without_sorting() {
+        let mut connection = Connection::open_in_memory().expect("opens");
+        migrate(&mut connection).expect("a schema");
+        let sql = format!("EXPLAIN QUERY PLAN {LIST}");
+        let plan = all(&connection, &sql, params![i64::MAX, "", 50], |row| Ok(row.get::<_, String>(3)?));
+        let plan = plan.expect("a plan").join("; ");
+        assert_eq!(plan, "SEARCH stores USING INDEX stores_made ((created_at,id)<(?,?))");
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use bocau_domain::{DeliveryId, EventId, Status, StoreId, Timestamp, WebhookId};
+use bocau_domain::{DeliveryId, EventId, Outcome, Status, StoreId, Timestamp, WebhookId};
 use rusqlite::params;
 
 use super::rows::millis;
@@ -30,11 +30,14 @@ struct Deltas {
     last_failure: Option<Failure>,
 }
 
+/// A failed attempt.
 #[derive(Debug)]
-struct Failure {
-    at: Timestamp,
-    error: Option<String>,
-    status_code: Option<u16>,
+pub(super) struct Failure {
+    /// When it ended.
+    pub(super) at: Timestamp,
+    pub(super) outcome: Outcome,
+    pub(super) error: Option<String>,
+    pub(super) status_code: Option<u16>,
 }
 
 impl Tally {
@@ -75,11 +78,9 @@ impl Tally {
         store: &StoreId,
         id: DeliveryId,
         webhook: Option<WebhookId>,
-        at: Timestamp,
-        (error, status_code): (Option<&str>, Option<u16>),
+        failure: Failure,
     ) {
-        let deltas = self.deltas(store, id.made_at(), webhook);
-        deltas.last_failure = Some(Failure { at, error: error.map(str::to_owned), status_code });
+        self.deltas(store, id.made_at(), webhook).last_failure = Some(failure);
     }
 
     fn deltas(&mut self, store: &StoreId, at: Timestamp, webhook: Option<WebhookId>) -> &mut Deltas {
@@ -113,14 +114,15 @@ fn write_deliveries(
     let failure = deltas.last_failure.as_ref();
     tx.execute(
         "INSERT INTO hourly_deliveries (store_id, hour, webhook_id, events, pending, retrying, succeeded, failed, \
-         skipped, last_failed_at, last_error, last_status_code) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+         skipped, last_failed_at, last_error, last_status_code, last_outcome) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
          ON CONFLICT (store_id, hour, webhook_id) DO UPDATE SET events = events + excluded.events, \
          pending = pending + excluded.pending, retrying = retrying + excluded.retrying, \
          succeeded = succeeded + excluded.succeeded, failed = failed + excluded.failed, \
          skipped = skipped + excluded.skipped, \
          last_error = iif(excluded.last_failed_at IS NULL, last_error, excluded.last_error), \
          last_status_code = iif(excluded.last_failed_at IS NULL, last_status_code, excluded.last_status_code), \
+         last_outcome = iif(excluded.last_failed_at IS NULL, last_outcome, excluded.last_outcome), \
          last_failed_at = coalesce(excluded.last_failed_at, last_failed_at)",
         params![
             store.as_str(),
@@ -135,6 +137,7 @@ fn write_deliveries(
             failure.map(|failure| failure.at.as_millis()),
             failure.and_then(|failure| failure.error.as_deref()),
             failure.and_then(|failure| failure.status_code),
+            failure.map(|failure| failure.outcome.as_str()),
         ],
     )?;
     Ok(())

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
 use crate::journal::{Appended, Submission};
-use crate::listing::{DeliveryFilter, Page};
+use crate::listing::{DeliveryFilter, Page, StorePlace};
 use crate::results::{AttemptRecord, Recorded};
 use crate::{NotChanged, Resend, Result, Routes, Store, WebhookChanged};
 
@@ -29,8 +29,8 @@ impl Store for SqliteStore {
         self.writer.run(move |tx| stores::create(tx, &store, &by)).await
     }
 
-    async fn list_stores(&self, after: Option<StoreId>, limit: usize) -> Result<Vec<StoreInfo>> {
-        self.readers.run(move |connection| stores::list(connection, after.as_ref(), limit)).await
+    async fn list_stores(&self, page: Page<StorePlace>) -> Result<Vec<StoreInfo>> {
+        self.readers.run(move |connection| stores::list(connection, &page)).await
     }
 
     async fn find_store(&self, id: &StoreId) -> Result<Option<StoreInfo>> {

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use http::header::{ACCEPT_LANGUAGE, CONTENT_DISPOSITION, CONTENT_TYPE};
 
 use super::filter::FilterParams;
+use super::view::millis;
 use crate::auth::Caller;
 use crate::path::Path;
 use crate::problem::{Language, Problem};
@@ -26,13 +27,17 @@ const ROWS_PER_READ: usize = 500;
 /// What tells a spreadsheet that the text is UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-const HEAD_VI: [&str; 13] = [
+/// Cells of a row.
+const COLUMNS: usize = 15;
+const HEAD_VI: [&str; COLUMNS] = [
     "Loại sự kiện",
     "ID đối tượng",
     "Số lần đã xử lý",
     "Số lần đã gửi",
     "Trạng thái",
     "Lý do",
+    "Kết quả lần gửi cuối",
+    "Thời gian (ms)",
     "Mã phản hồi",
     "Lỗi gần nhất",
     "Ngày tạo",
@@ -41,13 +46,15 @@ const HEAD_VI: [&str; 13] = [
     "ID lượt gửi",
     "ID sự kiện",
 ];
-const HEAD_EN: [&str; 13] = [
+const HEAD_EN: [&str; COLUMNS] = [
     "Event type",
     "Object ID",
     "Answers",
     "Attempts",
     "State",
     "Reason",
+    "Last outcome",
+    "Duration (ms)",
     "Status code",
     "Last error",
     "Created",
@@ -124,7 +131,7 @@ impl Export {
     }
 }
 
-fn cells(row: Delivery) -> [String; 13] {
+fn cells(row: Delivery) -> [String; COLUMNS] {
     let or_empty = |value: Option<String>| value.unwrap_or_default();
     [
         row.event_type.to_string(),
@@ -133,6 +140,8 @@ fn cells(row: Delivery) -> [String; 13] {
         row.state.attempts.to_string(),
         row.state.status.to_string(),
         or_empty(row.state.reason.map(|reason| reason.to_string())),
+        or_empty(row.last_outcome.map(|outcome| outcome.to_string())),
+        or_empty(row.last_duration.map(|span| millis(span).to_string())),
         or_empty(row.state.last_status_code.map(|code| code.to_string())),
         or_empty(row.last_error),
         to_rfc3339(row.created_at),
@@ -143,7 +152,7 @@ fn cells(row: Delivery) -> [String; 13] {
     ]
 }
 
-fn line(cells: [String; 13]) -> String {
+fn line(cells: [String; COLUMNS]) -> String {
     let mut line = cells.map(|cell| quoted(&cell)).join(",");
     line.push_str("\r\n");
     line

@@ -1,5 +1,7 @@
 //! Deliveries and attempts on the wire.
 
+use std::time::Duration;
+
 use bocau_domain::{Attempt, Delivery};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -46,6 +48,14 @@ pub struct DeliveryView {
     /// What went wrong in the last attempt.
     #[schema(required)]
     pub last_error: Option<String>,
+    /// How the last attempt ended; `null` before the first, and where an earlier version made it that did not
+    /// keep this.
+    #[schema(required, value_type = Option<AttemptOutcome>)]
+    pub last_outcome: Option<String>,
+    /// Milliseconds that the last attempt took, from its start to the end of the answer or to giving up; `null`
+    /// where `last_outcome` is, and where that is `interrupted`, since nobody knows.
+    #[schema(required)]
+    pub last_duration_ms: Option<u64>,
     /// Ngày tạo.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -72,11 +82,17 @@ impl From<Delivery> for DeliveryView {
             responses: row.state.responses,
             last_status_code: row.state.last_status_code,
             last_error: row.last_error,
+            last_outcome: row.last_outcome.map(|outcome| outcome.to_string()),
+            last_duration_ms: row.last_duration.map(millis),
             created_at: to_rfc3339(row.created_at),
             next_attempt_at: row.state.next_attempt_at.map(to_rfc3339),
             resend_waiting: row.state.resend_at.is_some(),
         }
     }
+}
+
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A row of the popup Lịch sử sự kiện.
@@ -121,7 +137,7 @@ impl From<Attempt> for AttemptView {
             number: row.number,
             trigger: row.trigger.to_string(),
             started_at: to_rfc3339(row.started_at),
-            duration_ms: u64::try_from(row.duration.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: millis(row.duration),
             outcome: row.outcome.to_string(),
             status_code: row.status_code,
             error: row.error,

@@ -16,7 +16,7 @@ use crate::query::{Query, invalid};
 use crate::router::Api;
 use crate::time::to_rfc3339;
 use crate::v1::ProblemRef;
-use crate::v1::words::DeliveryReason;
+use crate::v1::words::{AttemptOutcome, DeliveryReason};
 
 /// Hours of the overview at most: a week.
 const HOURS_MAX: u64 = 168;
@@ -107,6 +107,10 @@ pub struct FailingView {
     /// What went wrong last.
     #[schema(required)]
     last_error: Option<String>,
+    /// How the last failed attempt ended; `null` where an earlier version saw it that did not
+    /// keep this.
+    #[schema(required, value_type = Option<AttemptOutcome>)]
+    last_outcome: Option<String>,
     /// The status code of the last failed attempt.
     #[schema(required)]
     last_status_code: Option<u16>,
@@ -123,6 +127,7 @@ fn failing(webhook: FailingWebhook) -> FailingView {
         disabled_reason: webhook.disabled_reason.map(|reason| reason.to_string()),
         failures: webhook.failures,
         last_error: webhook.last_error,
+        last_outcome: webhook.last_outcome.map(|outcome| outcome.to_string()),
         last_status_code: webhook.last_status_code,
         last_failed_at: webhook.last_failed_at.map(to_rfc3339),
     }
