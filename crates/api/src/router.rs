@@ -130,6 +130,7 @@ pub(crate) fn contract() -> OpenApiRouter<Api> {
             v1::stores::delete::delete_store
         ))
         .routes(routes!(v1::event_types::list::list_event_types))
+        .routes(routes!(v1::defaults::get::get_defaults))
         .routes(routes!(v1::webhooks::list::list_webhooks, v1::webhooks::create::create_webhook))
         .routes(routes!(
             v1::webhooks::get::get_webhook,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bocau_domain::{Clock as _, Scope};
 use bocau_testkit::{Call, TestApp};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn document() -> serde_json::Value {
     serde_json::from_str(&bocau_api::openapi_json()).expect("JSON")
@@ -180,13 +180,18 @@ async fn stores_are_made_renamed_listed_and_deleted() {
     }
     let renamed = app.patch("/stores/hn-1", &json!({"name": "Điểm bán 2"})).send().await.expect(200);
     assert_eq!(renamed["name"], "Điểm bán 2");
+    app.harness.clock.advance(Duration::from_secs(1));
+    app.post("/stores", &json!({"id": "0-newest", "name": "x"})).send().await.expect(201);
     let first = app.get("/stores?limit=2").send().await.expect(200);
     let cursor = first["next_cursor"].as_str().expect("a cursor");
     let rest = app.get(&format!("/stores?limit=2&cursor={cursor}")).send().await.expect(200);
-    assert_eq!(
-        first["data"].as_array().expect("rows").len() + rest["data"].as_array().expect("rows").len(),
-        3
-    );
+    let rows = [first["data"].as_array().expect("rows").as_slice(), rest["data"].as_array().expect("rows")];
+    let ids: Vec<&str> = rows.into_iter().flatten().map(|row| row["id"].as_str().expect("an id")).collect();
+    assert_eq!((ids.len(), ids[0], &rest["next_cursor"]), (4, "0-newest", &Value::Null), "{ids:?}");
+    for cursor in ["AAAA", "NTUy"] {
+        let answer = app.get(&format!("/stores?cursor={cursor}")).send().await;
+        assert_eq!(answer.problem(400), "invalid-cursor", "{cursor}");
+    }
     app.delete("/stores/hn-1").send().await.expect(204);
     assert_eq!(app.get("/stores/hn-1").send().await.problem(404), "not-found");
     let event = json!({"type": "order.created", "object_id": "1", "payload": {}});

@@ -26,6 +26,12 @@ async fn a_failing_delivery_shows_three_attempts_and_a_resend_after_repair_the_f
         (&json!("failed"), &json!(3), &json!(3))
     );
     assert_eq!((&row["last_status_code"], &row["next_attempt_at"]), (&json!(500), &Value::Null));
+    let last = &row["history"][2];
+    assert_eq!(
+        (&row["last_outcome"], &row["last_duration_ms"]),
+        (&json!("http_error"), &last["duration_ms"]),
+        "{row}"
+    );
     assert_eq!(row["payload"], json!({"id": "208610"}));
     for (place, attempt) in row["history"].as_array().expect("a history").iter().enumerate() {
         assert_eq!((&attempt["number"], &attempt["trigger"]), (&json!(place + 1), &json!("auto")));
@@ -39,6 +45,7 @@ async fn a_failing_delivery_shows_three_attempts_and_a_resend_after_repair_the_f
     app.harness.attempted(id, 4).await;
     let row = app.get(&path).send().await.expect(200);
     assert_eq!((&row["status"], &row["attempts"]), (&json!("succeeded"), &json!(4)));
+    assert_eq!(row["last_outcome"], "success");
     let history = app.get(&format!("{path}/attempts")).send().await.expect(200);
     assert_eq!(history["data"].as_array().map(Vec::len), Some(4));
     assert_eq!(

@@ -30,6 +30,7 @@ async fn the_overview_counts_what_happened_and_names_the_webhooks_that_fail() {
     let failing = overview["failing"].as_array().expect("webhooks");
     assert_eq!((failing.len(), &failing[0]["webhook_id"]), (1, &json!(bad.to_string())));
     assert_eq!((&failing[0]["failures"], &failing[0]["last_status_code"]), (&json!(3), &json!(500)));
+    assert_eq!(failing[0]["last_outcome"], "http_error");
     for hours in ["0", "169", "x"] {
         let answer = app.get(&format!("/stores/552/overview?hours={hours}")).send().await;
         assert_eq!(answer.problem(400), "invalid-query", "{hours}");
@@ -63,6 +64,7 @@ async fn the_export_has_a_line_for_each_row_of_the_filter() {
     let lines: Vec<&str> = text.trim_start_matches('\u{feff}').split_terminator("\r\n").collect();
     assert_eq!(lines.len(), 1 + 1_101);
     assert!(lines[0].starts_with("\"Loại sự kiện\",\"ID đối tượng\",\"Số lần đã xử lý\""), "{}", lines[0]);
+    assert!(lines[0].contains("\"Kết quả lần gửi cuối\",\"Thời gian (ms)\",\"Mã phản hồi\""), "{}", lines[0]);
     assert!(lines[1].starts_with("\"order.paid\",\"'=1+1\""), "the newest is first: {}", lines[1]);
     let english =
         app.get("/stores/552/deliveries.csv?type=order.paid").header("accept-language", "en").send().await;

@@ -1,7 +1,10 @@
 //! Webhooks by the API: make, look up, change, delete, try, and the secret.
 
-use bocau_domain::Scope;
-use bocau_testkit::{Reply, TestApp};
+use std::time::Duration;
+
+use bocau_domain::{DeliveryPolicy, RetryPolicy, Scope};
+use bocau_engine::EngineOptions;
+use bocau_testkit::{HarnessOptions, Reply, TestApp};
 use serde_json::{Value, json};
 
 async fn webhook(app: &TestApp, extra: Value) -> Value {
@@ -19,7 +22,7 @@ async fn a_webhook_is_made_with_the_servers_policy_and_a_secret() {
     assert!(made["secret"].as_str().expect("a secret").starts_with("whsec_"));
     assert_eq!(made["events"], json!(["order.*"]));
     assert_eq!(made["headers"], json!([{"key": "X-From", "value": "Abaha"}]));
-    assert_eq!(made["enabled"], true);
+    assert_eq!((&made["enabled"], &made["own_settings"]), (&json!(true), &json!([])));
     assert_eq!(
         (&made["max_attempts"], &made["retry_interval_seconds"], &made["timeout_seconds"]),
         (&json!(3), &json!(300), &json!(10))
@@ -53,6 +56,7 @@ async fn a_change_sets_what_it_names_and_leaves_the_rest() {
     let path = format!("/stores/552/webhooks/{}", made["id"].as_str().expect("an id"));
     let changed = app.patch(&path, &json!({"max_attempts": 5, "events": ["*"]})).send().await.expect(200);
     assert_eq!((&changed["max_attempts"], &changed["retry_interval_seconds"]), (&json!(5), &json!(60)));
+    assert_eq!(changed["own_settings"], json!(["max_attempts", "retry_interval_seconds"]));
     assert_eq!((&changed["events"], &changed["url"]), (&json!(["*"]), &made["url"]));
     let scheduled = app.patch(&path, &json!({"retry_schedule_seconds": [30, 600]})).send().await.expect(200);
     assert_eq!(
@@ -63,8 +67,37 @@ async fn a_change_sets_what_it_names_and_leaves_the_rest() {
         ),
         (&json!(3), &Value::Null, &json!([30, 600]))
     );
+    assert_eq!(scheduled["own_settings"], json!(["retry_schedule_seconds"]));
     let back = app.patch(&path, &json!({"retry_schedule_seconds": null})).send().await.expect(200);
     assert_eq!((&back["max_attempts"], &back["retry_interval_seconds"]), (&json!(3), &json!(300)));
+}
+
+#[tokio::test]
+async fn what_a_webhook_does_not_set_follows_the_server_and_can_go_back_to_it() {
+    let policy = DeliveryPolicy {
+        retry: RetryPolicy::Every { max_attempts: 7, interval: Duration::from_secs(90) },
+        timeout: Duration::from_secs(4),
+    };
+    let engine = EngineOptions { policy, ..EngineOptions::default() };
+    let app = TestApp::with(HarnessOptions { engine, ..HarnessOptions::default() }).await;
+    let expected = json!({"max_attempts": 7, "retry_interval_seconds": 90, "timeout_seconds": 4});
+    assert_eq!(app.get("/defaults").send().await.expect(200), expected);
+    let viewer = app.member("viewer@example.vn", "viewer", &["552"]).await;
+    assert_eq!(app.get("/defaults").cookie(&viewer).send().await.expect(200), expected);
+
+    let made = webhook(&app, json!({"timeout_seconds": 20})).await;
+    assert_eq!(made["own_settings"], json!(["timeout_seconds"]));
+    let path = format!("/stores/552/webhooks/{}", made["id"].as_str().expect("an id"));
+    let policy_of = |webhook: &Value| {
+        ["max_attempts", "retry_interval_seconds", "timeout_seconds"].map(|name| webhook[name].clone())
+    };
+    assert_eq!(policy_of(&made), [json!(7), json!(90), json!(20)]);
+    // The server's own value is still one that is set: it stays when the server's changes.
+    let own = app.patch(&path, &json!({"max_attempts": 7})).send().await.expect(200);
+    assert_eq!(own["own_settings"], json!(["max_attempts", "timeout_seconds"]));
+    let back = json!({"max_attempts": null, "timeout_seconds": null});
+    let back = app.patch(&path, &back).send().await.expect(200);
+    assert_eq!((policy_of(&back), &back["own_settings"]), ([json!(7), json!(90), json!(4)], &json!([])));
 }
 
 #[tokio::test]

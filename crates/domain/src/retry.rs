@@ -32,6 +32,14 @@ impl RetryPolicy {
         }
     }
 
+    /// As a number and an interval: of a schedule, its first wait.
+    pub fn number_and_interval(&self) -> (u32, Duration) {
+        match self {
+            Self::Every { max_attempts, interval } => (*max_attempts, *interval),
+            Self::Schedule(waits) => (self.max_attempts(), waits.first().copied().unwrap_or(INTERVAL_MAX)),
+        }
+    }
+
     /// How long to wait after the `made`-th automatic attempt failed; `None` where that was the last.
     pub fn wait_after(&self, made: u32) -> Option<Duration> {
         match self {
@@ -159,12 +167,7 @@ impl PolicyOverrides {
             Some(waits) => RetryPolicy::Schedule(waits.clone()),
             None if self.max_attempts.is_none() && self.interval.is_none() => defaults.retry.clone(),
             None => {
-                let (max_attempts, interval) = match &defaults.retry {
-                    RetryPolicy::Every { max_attempts, interval } => (*max_attempts, *interval),
-                    RetryPolicy::Schedule(waits) => {
-                        (defaults.retry.max_attempts(), waits.first().copied().unwrap_or(INTERVAL_MAX))
-                    }
-                };
+                let (max_attempts, interval) = defaults.retry.number_and_interval();
                 RetryPolicy::Every {
                     max_attempts: self.max_attempts.unwrap_or(max_attempts),
                     interval: self.interval.unwrap_or(interval),

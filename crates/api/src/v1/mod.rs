@@ -2,6 +2,7 @@
 //! wire stands in its `view.rs`.
 
 pub mod audit_log;
+pub mod defaults;
 pub mod deliveries;
 pub mod event_types;
 pub mod events;

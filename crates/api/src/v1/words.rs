@@ -64,6 +64,13 @@ words! {
         ProtocolError = "protocol_error",
         Interrupted = "interrupted",
     }
+    /// A setting that a webhook may leave to the server.
+    WebhookSetting {
+        MaxAttempts = "max_attempts",
+        RetryIntervalSeconds = "retry_interval_seconds",
+        RetryScheduleSeconds = "retry_schedule_seconds",
+        TimeoutSeconds = "timeout_seconds",
+    }
     /// How a bulk resend stands: only counted, under way, all asked for, or stopped.
     ResendState {
         Counted = "counted",

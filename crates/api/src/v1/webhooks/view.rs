@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bocau_domain::limits::{DESCRIPTION_LENGTH_MAX, PATTERNS_PER_WEBHOOK_MAX};
 use bocau_domain::retry::PolicyChange;
-use bocau_domain::{CustomHeader, EventPattern, RetryPolicy, Webhook, WebhookUrl};
+use bocau_domain::{CustomHeader, EventPattern, PolicyOverrides, RetryPolicy, Webhook, WebhookUrl};
 use bocau_engine::Engine;
 use bocau_engine::sender::MASK;
 use secrecy::ExposeSecret as _;
@@ -15,6 +15,7 @@ use crate::problem::Problem;
 use crate::refusals::{header_refused, invalid, policy_refused, unknown_event_type, url_refused};
 use crate::time::to_rfc3339;
 use crate::v1::HeaderView;
+use crate::v1::words::WebhookSetting;
 
 /// A webhook.
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,6 +49,9 @@ pub struct WebhookView {
     pub retry_schedule_seconds: Option<Vec<u64>>,
     /// The deadline of one attempt, the answer's body included.
     pub timeout_seconds: u64,
+    /// Which of the four settings above are the webhook's own; the others follow the server's (`GET /defaults`).
+    #[schema(value_type = Vec<WebhookSetting>)]
+    pub own_settings: Vec<&'static str>,
     /// The part of the last 24 hours' ended deliveries that was acknowledged, 0 to 1; `null` where none has
     /// ended, and outside the list.
     #[schema(required)]
@@ -84,10 +88,18 @@ pub fn view(webhook: &Webhook, engine: &Engine, shows_values: bool) -> WebhookVi
         retry_interval_seconds: interval,
         retry_schedule_seconds: schedule,
         timeout_seconds: policy.timeout.as_secs(),
+        own_settings: own_settings(&webhook.policy),
         success_rate_24h: None,
         created_at: to_rfc3339(webhook.created_at),
         updated_at: to_rfc3339(webhook.updated_at),
     }
+}
+
+/// By the names of their fields, in the order of [`WebhookSetting::ALL`].
+fn own_settings(policy: &PolicyOverrides) -> Vec<&'static str> {
+    let PolicyOverrides { max_attempts, interval, schedule, timeout } = policy;
+    let is_own = [max_attempts.is_some(), interval.is_some(), schedule.is_some(), timeout.is_some()];
+    WebhookSetting::ALL.iter().zip(is_own).filter_map(|(name, is_own)| is_own.then_some(*name)).collect()
 }
 
 /// What a request sets of the delivery policy. A field left out stays as it is; `null` goes back to the
@@ -137,7 +149,7 @@ impl PolicyFields {
             schedule: self.retry_schedule_seconds.map(|list| list.map(waits)),
             timeout: seconds(self.timeout_seconds),
         };
-        let asked = bocau_domain::PolicyOverrides {
+        let asked = PolicyOverrides {
             max_attempts: change.max_attempts.flatten(),
             interval: change.interval.flatten(),
             schedule: change.schedule.clone().flatten(),

@@ -1,0 +1,3 @@
+//! What holds where nobody says otherwise.
+
+pub mod get;
