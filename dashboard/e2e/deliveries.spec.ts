@@ -17,12 +17,13 @@ test('the columns are in the document’s order, and more can be chosen', async 
   await api.publish(store, '208610');
   await api.settled(store, 1);
   await open('deliveries');
-  const { number, type, object, responses, status, created, actions, webhook, code, next } =
+  const { number, type, object, responses, status, created, actions, webhook, code, duration, next } =
     T.deliveries.columns;
   const heads = page.getByRole('columnheader');
   await expect(heads).toHaveText([number, type, object, responses, status, created, actions]);
   await page.getByRole('button', { name: T.deliveries.columnPicker }).click();
-  for (const name of [webhook, code, next]) await page.getByRole('checkbox', { name, exact: true }).check();
+  for (const name of [webhook, code, duration, next])
+    await page.getByRole('checkbox', { name, exact: true }).check();
   await expect(heads).toHaveText([
     number,
     type,
@@ -32,12 +33,14 @@ test('the columns are in the document’s order, and more can be chosen', async 
     created,
     webhook,
     code,
+    duration,
     next,
     actions,
   ]);
   await expect(rows(page).first()).toContainText('200');
+  await expect(rows(page).first().locator('td').nth(8)).toHaveText(/^[\d.,]+ (ms|s)$/);
   await page.reload();
-  await expect(heads).toHaveCount(10);
+  await expect(heads).toHaveCount(11);
 });
 
 test('a published order arrives by itself, newest first, numbered from 1', async ({

@@ -26,9 +26,9 @@ test('a webhook with headers is added by the popup, shows its key, and sends', a
   await popup.getByLabel(fill(T.webhooks.form.valueOf, { number: 1 })).fill('abaha');
   await popup.getByRole('button', { name: T.webhooks.form.addHeader }).click();
   await popup.getByRole('button', { name: fill(T.webhooks.form.removeHeader, { number: 2 }) }).click();
-  await expect(popup.getByLabel(T.webhooks.form.interval)).toHaveValue('5');
+  await expect(popup.getByLabel(T.webhooks.form.interval)).toHaveAttribute('placeholder', '5');
   await popup.getByLabel(T.webhooks.form.interval).fill('10');
-  await expect(popup.getByLabel(T.webhooks.form.attempts)).toHaveValue('3');
+  await expect(popup.getByLabel(T.webhooks.form.attempts)).toHaveAttribute('placeholder', '3');
   await popup.getByLabel(T.webhooks.form.attempts).fill('4');
   await popup.getByRole('button', { name: T.webhooks.form.submit }).click();
 
@@ -48,11 +48,54 @@ test('a webhook with headers is added by the popup, shows its key, and sends', a
     headers: [{ key: 'x-nguon', value: 'abaha' }],
     retry_interval_seconds: 600,
     max_attempts: 4,
+    own_settings: ['max_attempts', 'retry_interval_seconds'],
   });
   await api.publish(store, `hdr-${store}`);
   await api.settled(store, 1);
   const seen = receiver.seen.find(({ headers }) => headers['bocau-object-id'] === `hdr-${store}`);
   expect(seen?.headers['x-nguon']).toBe('abaha');
+});
+
+test('retries follow the server until they are set, and can go back to it', async ({
+  page,
+  T,
+  open,
+  api,
+  store,
+  receiver,
+}) => {
+  const defaults = await api.call('GET', '/defaults');
+  await open('webhooks?add');
+  const popup = page.getByRole('dialog', { name: T.webhooks.form.title });
+  await popup.getByLabel(T.webhooks.form.url).fill(`${receiver.url}/ok`);
+  await popup.getByRole('checkbox', { name: T.webhooks.form.everything }).check();
+  const follows = (field: string) =>
+    popup
+      .locator('.ant-form-item', { hasText: field })
+      .getByRole('checkbox', { name: T.webhooks.form.server });
+  const attempts = popup.getByLabel(T.webhooks.form.attempts);
+  await expect(follows(T.webhooks.form.attempts)).toBeChecked();
+  await expect(attempts).toHaveAttribute('placeholder', String(defaults.max_attempts));
+  await popup.getByRole('button', { name: T.webhooks.form.submit }).click();
+  await expect(page.getByRole('dialog', { name: T.webhooks.key.title })).toBeVisible();
+  const first = async () => (await api.call('GET', `/stores/${store}/webhooks`)).data[0];
+  expect(await first()).toMatchObject({ ...defaults, own_settings: [] });
+
+  await page.goto(`/stores/${store}/webhooks?edit=${(await first()).id}`);
+  await attempts.fill('9');
+  await expect(follows(T.webhooks.form.attempts)).not.toBeChecked();
+  await expect(follows(T.webhooks.form.interval)).toBeChecked();
+  await popup.getByRole('button', { name: T.webhooks.form.submit }).click();
+  await expect(popup).toBeHidden();
+  expect(await first()).toMatchObject({ max_attempts: 9, own_settings: ['max_attempts'] });
+
+  await page.goto(`/stores/${store}/webhooks?edit=${(await first()).id}`);
+  await expect(attempts).toHaveValue('9');
+  await follows(T.webhooks.form.attempts).check();
+  await expect(attempts).toHaveValue('');
+  await popup.getByRole('button', { name: T.webhooks.form.submit }).click();
+  await expect(popup).toBeHidden();
+  expect(await first()).toMatchObject({ ...defaults, own_settings: [] });
 });
 
 test('the URL is judged while it is typed, in plain words', async ({ page, T, open }) => {

@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/defaults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What holds for a webhook where it sets nothing itself. A webhook's `own_settings` names those that it does. */
+        get: operations["get_defaults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/event-types": {
         parameters: {
             query?: never;
@@ -195,7 +212,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The stores, by id. Store keys, members and viewers see their own. */
+        /** The stores, newest first. Store keys, members and viewers see their own. */
         get: operations["list_stores"];
         put?: never;
         /** Makes a store. Needs a platform key with `manage`. */
@@ -817,6 +834,24 @@ export interface components {
             /** @description `whsec_…`, of Standard Webhooks. `GET …/secret` shows it again. */
             secret: string;
         };
+        /** @description What the server's configuration says. */
+        Defaults: {
+            /**
+             * Format: int32
+             * @description Automatic attempts in all (`max_attempts`).
+             */
+            max_attempts: number;
+            /**
+             * Format: int64
+             * @description Seconds between two automatic attempts (`retry_interval`).
+             */
+            retry_interval_seconds: number;
+            /**
+             * Format: int64
+             * @description The deadline of one attempt in seconds, the answer's body included (`timeout`).
+             */
+            timeout_seconds: number;
+        };
         /** @description A row of the page Sự kiện webhook. */
         Delivery: {
             /** @description Its id. */
@@ -853,6 +888,13 @@ export interface components {
             last_status_code: number | null;
             /** @description What went wrong in the last attempt. */
             last_error: string | null;
+            last_outcome: components["schemas"]["AttemptOutcome"] | null;
+            /**
+             * Format: int64
+             * @description Milliseconds that the last attempt took, from its start to the end of the answer or to giving up; `null`
+             *     where `last_outcome` is, and where that is `interrupted`, since nobody knows.
+             */
+            last_duration_ms: number | null;
             /**
              * Format: date-time
              * @description Ngày tạo.
@@ -947,6 +989,7 @@ export interface components {
             failures: number;
             /** @description What went wrong last. */
             last_error: string | null;
+            last_outcome: components["schemas"]["AttemptOutcome"] | null;
             /**
              * Format: int32
              * @description The status code of the last failed attempt.
@@ -1378,6 +1421,13 @@ export interface components {
                 last_status_code: number | null;
                 /** @description What went wrong in the last attempt. */
                 last_error: string | null;
+                last_outcome: components["schemas"]["AttemptOutcome"] | null;
+                /**
+                 * Format: int64
+                 * @description Milliseconds that the last attempt took, from its start to the end of the answer or to giving up; `null`
+                 *     where `last_outcome` is, and where that is `interrupted`, since nobody knows.
+                 */
+                last_duration_ms: number | null;
                 /**
                  * Format: date-time
                  * @description Ngày tạo.
@@ -1597,6 +1647,8 @@ export interface components {
                  * @description The deadline of one attempt, the answer's body included.
                  */
                 timeout_seconds: number;
+                /** @description Which of the four settings above are the webhook's own; the others follow the server's (`GET /defaults`). */
+                own_settings: components["schemas"]["WebhookSetting"][];
                 /**
                  * Format: double
                  * @description The part of the last 24 hours' ended deliveries that was acknowledged, 0 to 1; `null` where none has
@@ -1850,6 +1902,8 @@ export interface components {
              * @description The deadline of one attempt, the answer's body included.
              */
             timeout_seconds: number;
+            /** @description Which of the four settings above are the webhook's own; the others follow the server's (`GET /defaults`). */
+            own_settings: components["schemas"]["WebhookSetting"][];
             /**
              * Format: double
              * @description The part of the last 24 hours' ended deliveries that was acknowledged, 0 to 1; `null` where none has
@@ -1907,6 +1961,11 @@ export interface components {
              */
             previous_valid_until: string | null;
         };
+        /**
+         * @description A setting that a webhook may leave to the server.
+         * @enum {string}
+         */
+        WebhookSetting: "max_attempts" | "retry_interval_seconds" | "retry_schedule_seconds" | "timeout_seconds";
     };
     responses: never;
     parameters: never;
@@ -1939,6 +1998,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageView_AuditEntry"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The server's settings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Defaults"];
                 };
             };
             /** @description Refused. */

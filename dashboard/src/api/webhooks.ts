@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, unwrap } from './client';
 import type { components } from './schema';
-import type { NewWebhook, Webhook, WebhookChange, WebhookSecret } from './types';
+import type { Defaults, NewWebhook, Webhook, WebhookChange, WebhookSecret } from './types';
 
 /** A store has at most 100 webhooks, so one page holds them all. */
 const ALL = 200;
@@ -20,6 +20,15 @@ export function useWebhooks(store: string) {
         }),
       ),
     select: (page) => page.data as Webhook[],
+  });
+}
+
+/** What holds where a webhook sets nothing itself. */
+export function useDefaults() {
+  return useQuery({
+    queryKey: ['defaults'],
+    queryFn: ({ signal }) => unwrap<Defaults>(api.GET('/api/v1/defaults', { signal })),
+    staleTime: 60_000,
   });
 }
 

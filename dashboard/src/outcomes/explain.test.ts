@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Attempt, Delivery } from '../api/types';
-import { explainAttempt, explainDelivery } from './explain';
+import type { Attempt, Delivery, FailingWebhook } from '../api/types';
+import { explainAttempt, explainDelivery, explainFailing } from './explain';
 
 const attempt = (over: Partial<Attempt>): Attempt => ({
   number: 1,
@@ -52,19 +52,40 @@ test('a rejection says which status the body had', () => {
   expect(explained).toMatchObject({ key: 'rejected', status: 200, bodyStatus: 500, isGood: false });
 });
 
-const row = (over: Partial<Delivery>) => ({ last_status_code: null, last_error: null, ...over }) as Delivery;
+const row = (over: Partial<Delivery>) =>
+  ({ last_status_code: null, last_error: null, last_outcome: null, ...over }) as Delivery;
 
 test.each([
-  [{ last_status_code: 200 }, 'success'],
-  [{ last_status_code: 500, last_error: 'HTTP 500' }, 'http_500'],
-  [{ last_error: 'no complete answer within 10 s' }, 'timeout'],
-  [{ last_error: 'name look-up of a.vn failed: the name has no address' }, 'dns'],
-  [{ last_error: 'name look-up of a.vn failed: no record' }, 'dns'],
-  [{ last_error: 'connecting to 1.2.3.4:443 failed: Connection refused (os error 111)' }, 'connect_refused'],
-  [{ last_error: '10.0.0.1 is refused: private_address' }, 'blocked'],
-  [{ last_error: 'invalid peer certificate: Expired' }, 'tls_expired'],
-])('a row of the report is explained by its last error: %o', (over, key) => {
-  expect(explainDelivery(row(over))?.key).toBe(key);
+  [{ last_outcome: 'success', last_status_code: 200 }, 'success'],
+  [{ last_outcome: 'http_error', last_status_code: 500, last_error: 'HTTP 500' }, 'http_500'],
+  [{ last_outcome: 'rejected', last_status_code: 200, last_error: 'the body says status 500' }, 'rejected'],
+  [{ last_outcome: 'timeout', last_error: 'no complete answer within 10 s' }, 'timeout'],
+  [{ last_outcome: 'dns_error', last_error: 'name look-up of a.vn failed: no record' }, 'dns'],
+  [{ last_outcome: 'connect_error', last_error: 'Connection refused (os error 111)' }, 'connect_refused'],
+  [{ last_outcome: 'blocked', last_error: '10.0.0.1 is refused: private_address' }, 'blocked'],
+  [{ last_outcome: 'tls_error', last_error: 'invalid peer certificate: Expired' }, 'tls_expired'],
+  [{ last_outcome: 'protocol_error', last_status_code: 200, last_error: 'the answer broke off' }, 'protocol'],
+  [{ last_outcome: 'interrupted', last_status_code: 500, last_error: 'the server stopped' }, 'interrupted'],
+] as [Partial<Delivery>, string][])(
+  'a row of the report is explained by its last outcome: %o',
+  (over, key) => {
+    expect(explainDelivery(row(over))?.key).toBe(key);
+    expect(explainFailing(row(over) as unknown as FailingWebhook).key).toBe(key);
+  },
+);
+
+test('an outcome is what the server says, whatever words the error has', () => {
+  const last_error = 'no complete answer within 10 s: look-up of certificate.vn is refused, interrupted';
+  expect(explainDelivery(row({ last_outcome: 'protocol_error', last_error }))?.key).toBe('protocol');
+  expect(explainDelivery(row({ last_outcome: 'timeout', last_error: 'words of a later version' }))?.key).toBe(
+    'timeout',
+  );
+});
+
+test('what the server does not know is not guessed', () => {
+  const old = row({ last_error: 'no complete answer within 10 s' });
+  expect(explainDelivery(old)).toBeNull();
+  expect(explainFailing(old as unknown as FailingWebhook).key).toBe('unknown');
 });
 
 test('a row without an attempt has nothing to explain', () => {

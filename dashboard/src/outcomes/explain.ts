@@ -1,6 +1,7 @@
 // From what the API says about an attempt to the text that says it in plain words: which text, with which
-// numbers. Rows of the report know less than attempts do, so each step makes do with what there is.
-import type { Attempt, Delivery, FailingWebhook } from '../api/types';
+// numbers. Which kind of outcome it is, the server says; an error's words only narrow it down. Rows of the report know
+// less than attempts do, so each step makes do with what there is.
+import type { Attempt, AttemptOutcome, Delivery, FailingWebhook } from '../api/types';
 
 export interface Explanation {
   /** A key below `outcomes` in the texts. */
@@ -43,7 +44,7 @@ export type OutcomeKey =
   | 'unknown';
 
 interface Facts {
-  outcome: string;
+  outcome: AttemptOutcome | 'unknown';
   status: number | null;
   error: string;
   body?: string;
@@ -64,30 +65,17 @@ export function explainAttempt(attempt: Attempt): Explanation {
   });
 }
 
-/** The last attempt of a row; `null` where there was none yet. */
+/** The last attempt of a row; `null` where there was none yet, or the server does not know any more. */
 export function explainDelivery(row: Delivery): Explanation | null {
-  const { last_status_code: status = null, last_error: error } = row;
-  if (status === null && !error) return null;
-  return explain({ outcome: guess(status, error ?? ''), status, error: error ?? '' });
+  return row.last_outcome && explain(last(row, row.last_outcome));
 }
 
 export function explainFailing(webhook: FailingWebhook): Explanation {
-  const { last_status_code: status = null, last_error: error } = webhook;
-  return explain({ outcome: guess(status, error ?? ''), status, error: error ?? '' });
+  return explain(last(webhook, webhook.last_outcome ?? 'unknown'));
 }
 
-/** The outcome by the words that the sender writes: rows do not name it. */
-function guess(status: number | null, error: string): string {
-  if (/but the body says/.test(error)) return 'rejected';
-  if (status !== null)
-    return error && !/^HTTP \d+$/.test(error) ? 'protocol_error' : status < 300 ? 'success' : 'http_error';
-  if (/no complete answer within/.test(error)) return 'timeout';
-  if (/look-up of/.test(error)) return 'dns_error';
-  if (/connecting to .* failed/.test(error)) return 'connect_error';
-  if (/is refused|may not go|internal network|reserved/.test(error)) return 'blocked';
-  if (/certificate|tls|handshake|received fatal alert/i.test(error)) return 'tls_error';
-  if (/interrupted/.test(error)) return 'interrupted';
-  return error ? 'protocol_error' : 'unknown';
+function last(of: Delivery | FailingWebhook, outcome: AttemptOutcome | 'unknown'): Facts {
+  return { outcome, status: of.last_status_code, error: of.last_error ?? '' };
 }
 
 function explain(facts: Facts): Explanation {

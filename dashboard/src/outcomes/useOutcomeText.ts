@@ -38,7 +38,10 @@ export function useDeliveryText() {
         return last ? { ...last, next } : null;
       }
       case 'pending':
-        return { title: t('outcomes.waiting.pending'), advice: '', isGood: true };
+        // One that was interrupted waits as if it were new.
+        return last
+          ? { ...last, next: t('outcomes.waiting.pending') }
+          : { title: t('outcomes.waiting.pending'), advice: '', isGood: true };
       default:
         return last;
     }

@@ -19,6 +19,7 @@ export const deliveries = {
     actions: 'Actions',
     webhook: 'Webhook',
     code: 'Status code',
+    duration: 'Duration',
     next: 'Next attempt',
   },
   columnPicker: 'Columns',

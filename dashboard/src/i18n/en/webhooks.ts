@@ -60,6 +60,7 @@ export const webhooks = {
     attemptsHelp: 'The first one included.',
     attemptsRule: 'Enter a number from 1 to 20.',
     times: 'times',
+    server: 'As the server’s default',
     schedule: 'This webhook retries on a schedule of its own: {{schedule}}.',
     scheduleReplace: 'Use an even interval instead',
     more: 'More options',

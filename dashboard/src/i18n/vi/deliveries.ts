@@ -19,6 +19,7 @@ export const deliveries = {
     actions: 'Hành động',
     webhook: 'Webhook',
     code: 'Mã phản hồi',
+    duration: 'Thời gian',
     next: 'Lần gửi tiếp theo',
   },
   columnPicker: 'Chọn cột',

@@ -60,6 +60,7 @@ export const webhooks = {
     attemptsHelp: 'Tính cả lần đầu.',
     attemptsRule: 'Nhập số từ 1 đến 20.',
     times: 'lần',
+    server: 'Theo mặc định của máy chủ',
     schedule: 'Webhook này gửi lại theo lịch riêng: {{schedule}}.',
     scheduleReplace: 'Dùng khoảng cách đều thay cho lịch này',
     more: 'Tùy chọn khác',

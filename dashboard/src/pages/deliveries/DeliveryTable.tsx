@@ -7,7 +7,7 @@ import { useMay } from '../../app/session';
 import { type Column, DataTable } from '../../components/DataTable';
 import { EventTypeText, useTypeLabel } from '../../components/EventTypeText';
 import { HistoryOutlined, RedoOutlined } from '../../components/icons';
-import { number } from '../../components/numbers';
+import { duration, number } from '../../components/numbers';
 import { StatusTag } from '../../components/StatusTag';
 import { TimeText } from '../../components/TimeText';
 import type { OptionalColumn } from './useColumns';
@@ -111,6 +111,14 @@ function useOptionalColumns() {
         };
       case 'code':
         return { ...column, width: 110, isNumeric: true, cell: (row) => row.last_status_code ?? none };
+      case 'duration':
+        return {
+          ...column,
+          width: 110,
+          isNumeric: true,
+          cell: ({ last_duration_ms: ms }) =>
+            ms === null ? none : <span className="tabular">{duration(ms)}</span>,
+        };
       case 'next':
         return {
           ...column,

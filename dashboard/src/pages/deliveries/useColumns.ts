@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { recall, remember } from '../../app/memory';
 
-export const optionalColumns = ['webhook', 'code', 'next'] as const;
+export const optionalColumns = ['webhook', 'code', 'duration', 'next'] as const;
 export type OptionalColumn = (typeof optionalColumns)[number];
 
 const KEY = 'bocau.columns';

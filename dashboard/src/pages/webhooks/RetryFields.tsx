@@ -1,20 +1,23 @@
 // Thời gian gửi lại khi lỗi and Số lần gửi tự động, or the schedule that stands instead.
-import { Alert, Button, Form, InputNumber } from 'antd';
+import { Alert, Button, Form } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { decimalSeparator, duration, number } from '../../components/numbers';
-import { minutesOf, NEW } from './fields';
+import { useDefaults } from '../../api/webhooks';
+import { duration, number } from '../../components/numbers';
+import { minutesOf } from './fields';
+import { ServerNumber } from './ServerNumber';
 
 export function RetryFields({ schedule }: { schedule: number[] | null }) {
   const { t } = useTranslation();
   const form = Form.useFormInstance();
+  const server = useDefaults().data;
   const [isReplaced, setIsReplaced] = useState(schedule === null);
   if (schedule && !isReplaced) {
     const words = schedule.map((seconds) =>
       seconds < 60 ? duration(seconds * 1000) : `${number(minutesOf(seconds))} ${t('webhooks.form.minutes')}`,
     );
     const replace = () => {
-      form.setFieldsValue({ retry_minutes: NEW.retry_minutes, max_attempts: NEW.max_attempts });
+      form.setFieldsValue({ schedule: null });
       setIsReplaced(true);
     };
     return (
@@ -36,26 +39,21 @@ export function RetryFields({ schedule }: { schedule: number[] | null }) {
         name="retry_minutes"
         label={t('webhooks.form.interval')}
         extra={t('webhooks.form.intervalHelp')}
-        rules={[
-          { required: true, type: 'number', min: 0.01, max: 1440, message: t('webhooks.form.intervalRule') },
-        ]}
+        rules={[{ type: 'number', min: 0.01, max: 1440, message: t('webhooks.form.intervalRule') }]}
       >
-        <InputNumber
-          decimalSeparator={decimalSeparator()}
+        <ServerNumber
+          server={server && minutesOf(server.retry_interval_seconds)}
+          unit={t('webhooks.form.minutes')}
           step={1}
-          suffix={t('webhooks.form.minutes')}
-          className="number-field"
         />
       </Form.Item>
       <Form.Item
         name="max_attempts"
         label={t('webhooks.form.attempts')}
         extra={t('webhooks.form.attemptsHelp')}
-        rules={[
-          { required: true, type: 'number', min: 1, max: 20, message: t('webhooks.form.attemptsRule') },
-        ]}
+        rules={[{ type: 'number', min: 1, max: 20, message: t('webhooks.form.attemptsRule') }]}
       >
-        <InputNumber precision={0} step={1} suffix={t('webhooks.form.times')} className="number-field" />
+        <ServerNumber server={server?.max_attempts} unit={t('webhooks.form.times')} precision={0} step={1} />
       </Form.Item>
     </div>
   );

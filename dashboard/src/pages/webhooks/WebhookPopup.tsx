@@ -1,16 +1,17 @@
 // Popup Thêm/sửa cấu hình webhook.
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { App, Collapse, Form, Input, InputNumber, Modal } from 'antd';
+import { App, Collapse, Form, Input, Modal } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Webhook } from '../../api/types';
-import { changeWebhook, createWebhook, webhooksKey } from '../../api/webhooks';
+import { changeWebhook, createWebhook, useDefaults, webhooksKey } from '../../api/webhooks';
 import { useStoreId } from '../../app/session';
 import { useFormErrors } from '../../components/useFormErrors';
 import { EventPicker } from './EventPicker';
 import { fieldsOf, NEW, toChange, toNew, type WebhookFields } from './fields';
 import { HeaderRows } from './HeaderRows';
 import { RetryFields } from './RetryFields';
+import { ServerNumber } from './ServerNumber';
 import { UrlField } from './UrlField';
 
 interface Props {
@@ -34,6 +35,7 @@ export function WebhookPopup({ webhook, url, onClose, onCreated }: Props) {
   const { message, modal } = App.useApp();
   const store = useStoreId();
   const queries = useQueryClient();
+  const server = useDefaults().data;
   const [form] = Form.useForm<WebhookFields>();
   const [before] = useState(() => (webhook ? fieldsOf(webhook) : { ...NEW, url }));
   const { alert, show, clear } = useFormErrors(form, rename);
@@ -101,7 +103,7 @@ export function WebhookPopup({ webhook, url, onClose, onCreated }: Props) {
           <EventPicker />
         </Form.Item>
         <HeaderRows />
-        <RetryFields schedule={webhook?.retry_schedule_seconds ?? null} />
+        <RetryFields schedule={before.schedule} />
         <Collapse
           ghost
           size="small"
@@ -117,17 +119,13 @@ export function WebhookPopup({ webhook, url, onClose, onCreated }: Props) {
                     name="timeout_seconds"
                     label={t('webhooks.form.timeout')}
                     extra={t('webhooks.form.timeoutHelp')}
-                    rules={[
-                      {
-                        required: true,
-                        type: 'number',
-                        min: 1,
-                        max: 25,
-                        message: t('webhooks.form.timeoutRule'),
-                      },
-                    ]}
+                    rules={[{ type: 'number', min: 1, max: 25, message: t('webhooks.form.timeoutRule') }]}
                   >
-                    <InputNumber precision={0} suffix={t('webhooks.form.seconds')} className="number-field" />
+                    <ServerNumber
+                      server={server?.timeout_seconds}
+                      unit={t('webhooks.form.seconds')}
+                      precision={0}
+                    />
                   </Form.Item>
                   <Form.Item name="description" label={t('webhooks.form.description')}>
                     <Input maxLength={500} />
