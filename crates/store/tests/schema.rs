@@ -1,7 +1,5 @@
 //! What a step of the `SQLite` schema does with what an earlier version has written.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::sync::Arc;
 
 use bocau_domain::IdSource;
@@ -44,6 +42,9 @@ fn what_was_there_before_it_was_counted_is_counted_with_the_schema() {
     assert_eq!(counted, ("552".into(), id.made_at().as_millis() / 3_600_000, 1, 1, 0));
 }
 
+/// An attempt's outcome and error.
+type Ended = (&'static str, Option<&'static str>);
+
 /// Of what was there, a delivery in trouble says how its last attempt ended, as far as that moved its state.
 #[test]
 fn what_was_in_trouble_before_outcomes_were_kept_gets_them_with_the_schema() {
@@ -57,14 +58,14 @@ fn what_was_in_trouble_before_outcomes_were_kept_gets_them_with_the_schema() {
     ] {
         side.execute_batch(schema).unwrap();
     }
-    let attempts: [(&str, Option<&str>, &[(&str, Option<&str>)]); 5] = [
+    let deliveries: [(&str, Option<&str>, &[Ended]); 5] = [
         ("failed", Some("slow"), &[("http_error", Some("HTTP 500")), ("timeout", Some("slow"))]),
         ("retrying", Some("slow"), &[("timeout", Some("slow")), ("success", None)]),
         ("retrying", Some("stopped"), &[("interrupted", Some("stopped"))]),
         ("failed", None, &[]),
         ("succeeded", None, &[("success", None)]),
     ];
-    for (object, (status, error, history)) in attempts.into_iter().enumerate() {
+    for (object, (status, error, history)) in deliveries.into_iter().enumerate() {
         let id = ids.delivery_id(ids.event_id());
         side.execute(
             "INSERT INTO deliveries (store_id, id, event_id, event_type, object_id, is_test, created_at, last_error, \
