@@ -204,7 +204,7 @@ impl FromRequestParts<Api> for Caller {
             let token = value.to_str().ok().and_then(bearer).ok_or_else(nobody)?;
             return api.keys().caller(api, token).await;
         }
-        let names: &[CookieName] = if parts.headers.contains_key(origin::PORTAL_HEADER) {
+        let names: &[CookieName] = if origin::is_portal_page(parts) {
             &[CookieName::Portal]
         } else {
             &[CookieName::Session, CookieName::Portal]

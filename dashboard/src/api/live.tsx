@@ -2,6 +2,7 @@
 // go of its connection; whoever comes back fetches anew.
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, use, useEffect, useEffectEvent, useState } from 'react';
+import { isPortal } from './portal';
 import type { Delivery } from './types';
 
 /** Without the stream, pages ask again in this time and never sooner. */
@@ -42,7 +43,9 @@ export function LiveProvider({ store, children }: { store: string; children: Rea
     };
     const open = () => {
       close();
-      const opened = new EventSource(`/api/v1/stores/${encodeURIComponent(store)}/live`);
+      const path = `/api/v1/stores/${encodeURIComponent(store)}/live`;
+      // A stream carries no header of ours.
+      const opened = new EventSource(isPortal() ? `${path}?portal=1` : path);
       source = opened;
       opened.onopen = () => {
         setState('live');
