@@ -94,3 +94,19 @@ fn unknown_key() -> Problem {
     );
     Problem::new(Kind::Unauthorized, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use bocau_engine::SystemRng;
+
+    use super::*;
+
+    #[test]
+    fn a_new_key_is_well_formed_and_has_256_bits() {
+        let key = new_key(&SystemRng);
+        let text = key.expose_secret();
+        assert!(is_well_formed(text));
+        assert_eq!(text.len(), KEY_PREFIX.len() + 43);
+        assert_ne!(text, new_key(&SystemRng).expose_secret());
+    }
+}

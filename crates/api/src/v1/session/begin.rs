@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use bocau_domain::limits::CONFIG_REQUEST_BYTES_MAX;
-use bocau_domain::{Actor, AuditAction, AuditEntry, Email, User};
+use bocau_domain::{Email, User, UserId};
 use bocau_store::SessionOwner;
 use http::HeaderMap;
 use secrecy::SecretString;
@@ -49,7 +49,7 @@ pub async fn sign_in(
     match checked(&api, &asked).await {
         Ok(Some(user)) => {
             api.throttle().succeeded(&asked.email);
-            let begun = begin_for(&api, user).await?.ok_or_else(wrong_credentials)?;
+            let begun = begin_for(&api, user.id).await?.ok_or_else(wrong_credentials)?;
             Ok(answer(&api, &begun))
         }
         Ok(None) => Err(wrong_credentials()),
@@ -71,24 +71,9 @@ async fn checked(api: &Api, asked: &SignIn) -> Result<Option<User>, Problem> {
     Ok(user.filter(|_| is_right))
 }
 
-/// Begins a user's session, and notes that they signed in. `None` where they are gone.
-pub(super) async fn begin_for(api: &Api, user: User) -> Result<Option<Begun>, Problem> {
-    let engine = api.engine();
-    let begun = api.sessions().begin(api, SessionOwner::User(user.id), None).await?;
-    if begun.is_some() {
-        let entry = AuditEntry {
-            id: engine.ids().audit_id(),
-            at: engine.clock().now(),
-            subject: user.id.to_string(),
-            actor: Actor::User { id: user.id, email: user.email },
-            action: AuditAction::UserSignedIn,
-            store: None,
-            from: None,
-            to: None,
-        };
-        engine.store().note_audit(entry).await?;
-    }
-    Ok(begun)
+/// Begins a user's session. `None` where they are gone.
+pub(super) async fn begin_for(api: &Api, user: UserId) -> Result<Option<Begun>, Problem> {
+    api.sessions().begin(api, SessionOwner::User(user), None).await
 }
 
 fn wrong_credentials() -> Problem {
