@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::keys::Keys;
+use crate::auth::notices::Notices;
 use crate::auth::passwords::Passwords;
 use crate::auth::sessions::Sessions;
 use crate::auth::throttle::Throttle;
@@ -53,6 +54,7 @@ struct Inner {
     engine: Arc<Engine>,
     master_key: MasterKey,
     keys: Keys,
+    notices: Notices,
     sessions: Sessions,
     passwords: Passwords,
     throttle: Throttle,
@@ -77,6 +79,11 @@ impl Api {
     /// The keys that callers show.
     pub fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// What is told of sessions, keys and stores that may be no more.
+    pub fn notices(&self) -> &Notices {
+        &self.0.notices
     }
 
     /// The sessions that people come with.
@@ -192,11 +199,13 @@ fn people() -> OpenApiRouter<Api> {
 /// The server's whole router.
 pub fn router(parts: ApiParts) -> Router {
     let pages = parts.pages;
+    let notices = Notices::default();
     let api = Api(Arc::new(Inner {
         engine: parts.engine,
         master_key: parts.master_key,
-        keys: Keys::new(parts.bootstrap_key),
-        sessions: Sessions::default(),
+        keys: Keys::new(parts.bootstrap_key, notices.clone()),
+        sessions: Sessions::new(notices.clone()),
+        notices,
         passwords: Passwords::default(),
         throttle: Throttle::default(),
         public_url: parts.public_url,

@@ -3,7 +3,8 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, use, useEffect, useEffectEvent, useState } from 'react';
 import { isPortal } from './portal';
-import type { Delivery } from './types';
+import { sessionKey } from './session';
+import type { Delivery, ResendJob } from './types';
 
 /** Without the stream, pages ask again in this time and never sooner. */
 export const POLL_MS = 15_000;
@@ -13,6 +14,7 @@ export type LiveState = 'connecting' | 'live' | 'offline';
 
 interface LiveEvents {
   delivery: Delivery;
+  resend: ResendJob;
 }
 
 class LiveBus extends EventTarget {
@@ -56,9 +58,13 @@ export function LiveProvider({ store, children }: { store: string; children: Rea
       opened.onerror = () => {
         setState('offline');
         // The browser tries again by itself unless the answer was no stream.
-        if (opened.readyState === EventSource.CLOSED) retry = window.setTimeout(open, RETRY_MS);
+        if (opened.readyState !== EventSource.CLOSED) return;
+        retry = window.setTimeout(open, RETRY_MS);
+        // It ends with the session: then there is nobody to try again for.
+        void queries.invalidateQueries({ queryKey: sessionKey });
       };
       opened.addEventListener('delivery', (event) => bus.send('delivery', JSON.parse(event.data)));
+      opened.addEventListener('resend', (event) => bus.send('resend', JSON.parse(event.data)));
       // More has changed than is told one by one.
       opened.addEventListener(
         'refresh',
