@@ -6,12 +6,14 @@
 //!
 //! - [`keys`]: API keys
 //! - [`sessions`]: the sessions of people, and how long they last
+//! - [`client`]: from which machine a request comes
 //! - [`cookies`]: the cookies that carry them
 //! - [`origin`]: where a request comes from: other people's pages may not act with a person's cookie
 //! - [`notices`]: that a session or key may be no more, for those who answer it for long
 //! - [`passwords`]: hashing, and how much of it goes on at once
 //! - [`throttle`]: how often somebody may be wrong
 
+pub mod client;
 pub mod cookies;
 pub mod keys;
 pub mod notices;

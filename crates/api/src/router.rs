@@ -11,6 +11,7 @@ use bocau_engine::Engine;
 use bocau_store::MasterKey;
 use http::header::ACCEPT_LANGUAGE;
 use http::{HeaderName, Method};
+use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use tower::ServiceExt as _;
@@ -42,6 +43,8 @@ pub struct ApiParts {
     pub public_url: Option<String>,
     /// Whether cookies are given for https alone.
     pub secure_cookies: bool,
+    /// The proxies that are believed about whom a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
     /// The dashboard's pages: they answer every address that is not the API's.
     pub pages: Option<Router>,
 }
@@ -60,6 +63,7 @@ struct Inner {
     throttle: Throttle,
     public_url: Option<String>,
     secure_cookies: bool,
+    trusted_proxies: Vec<IpNet>,
     metrics: Option<PrometheusHandle>,
     write_probe: health::WriteProbe,
     bodies: Budget,
@@ -109,6 +113,11 @@ impl Api {
     /// Whether cookies are given for https alone.
     pub fn has_secure_cookies(&self) -> bool {
         self.0.secure_cookies
+    }
+
+    /// The proxies that are believed about whom a request comes from.
+    pub fn trusted_proxies(&self) -> &[IpNet] {
+        &self.0.trusted_proxies
     }
 
     /// What `/metrics` shows.
@@ -210,6 +219,7 @@ pub fn router(parts: ApiParts) -> Router {
         throttle: Throttle::default(),
         public_url: parts.public_url,
         secure_cookies: parts.secure_cookies,
+        trusted_proxies: parts.trusted_proxies,
         metrics: parts.metrics,
         write_probe: health::WriteProbe::default(),
         bodies: Budget::default(),

@@ -104,6 +104,7 @@ impl Server {
             metrics: Some(metrics.clone()),
             public_url: config.public_url.clone(),
             secure_cookies: config.secure_cookies,
+            trusted_proxies: config.trusted_proxies.clone(),
             pages: Some(dashboard::router(&config.portal_origins)),
         });
         let url = url_of(http.address());

@@ -140,8 +140,9 @@ export interface paths {
         get: operations["get_session"];
         put?: never;
         /**
-         * Signs in. The answer sets the cookie `bocau_session`. After five failures within 15 minutes an address must
-         *     wait.
+         * Signs in. The answer sets the cookie `bocau_session`. After five failures at one e-mail address within 15
+         *     minutes, or fifty at any, a client must wait. What others get wrong at an e-mail address slows its owner down
+         *     by two seconds and never keeps them out.
          */
         post: operations["sign_in"];
         /** Signs out: the session is no more, and its cookie is taken away. */

@@ -172,6 +172,7 @@ fn what_is_not_allowed_is_named_with_its_source_and_what_is_allowed() {
             r#"BOCAU_EGRESS_ALLOW: "10.0.0.0/33" is not a list of networks"#,
         ),
         ("BOCAU_EGRESS_ALLOW", "localhost", "is not a list of networks"),
+        ("BOCAU_TRUSTED_PROXIES", "10.0.0.0/33", "is not a list of networks"),
         (
             "BOCAU_PUBLIC_URL",
             "bocau.example.vn",

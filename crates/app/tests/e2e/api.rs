@@ -54,7 +54,22 @@ impl Api {
 
     /// Sends a request; none where no answer came.
     pub(crate) async fn send(&self, method: Method, path: &str, body: String) -> Option<Answer> {
-        let request = Request::builder()
+        self.send_through(None, method, path, body).await
+    }
+
+    /// Sends a request as a proxy does that says for whom; none where no answer came.
+    async fn send_through(
+        &self,
+        client: Option<&str>,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Option<Answer> {
+        let mut request = Request::builder();
+        if let Some(client) = client {
+            request = request.header("x-forwarded-for", client);
+        }
+        let request = request
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header("authorization", format!("Bearer {}", self.key))
@@ -86,6 +101,11 @@ impl Api {
         let request = Request::get(format!("{}{path}", self.url)).header("cookie", cookies);
         let request = request.body(Full::default()).expect("the request is well formed");
         self.http.request(request).await.expect("an answer").headers().clone()
+    }
+
+    /// Posts as a proxy on this machine does for a client.
+    pub(crate) async fn post_for(&self, client: &str, path: &str, body: &Value) -> Answer {
+        self.send_through(Some(client), Method::POST, path, body.to_string()).await.expect("an answer")
     }
 
     /// Makes the store and a webhook for all types; answers the webhook.
