@@ -36,7 +36,7 @@ test: dashboard ## Check formatting, lints, all tests, the docs and the reposito
 	cd dashboard && npm run check
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) nextest run --locked --workspace
+	$(CARGO) run --locked --quiet -p xtask -- with-postgres $(CARGO) nextest run --locked --workspace
 	$(CARGO) test --locked --workspace --doc
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) run --locked --quiet -p xtask -- tidy

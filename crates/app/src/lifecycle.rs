@@ -15,7 +15,7 @@ use anyhow::{Context as _, anyhow};
 use bocau_api::ApiParts;
 use bocau_domain::address::EgressRules;
 use bocau_engine::egress::{Guard, HttpsOptions, HttpsTransport, SystemResolver};
-use bocau_engine::{Engine, EngineClock, EngineOptions, EngineParts, SystemClock, SystemRng};
+use bocau_engine::{Engine, EngineClock, EngineOptions, EngineParts, SystemRng};
 use bocau_store::sqlite::DataDirLock;
 use bocau_store::{MasterKey, Store};
 use tokio::task::JoinHandle;
@@ -75,17 +75,22 @@ struct Server {
     /// What runs beside; ends with the server.
     _beside: Vec<AbortOnDropHandle<()>>,
     /// Let go last.
-    _lock: DataDirLock,
+    _lock: Option<DataDirLock>,
 }
 
 impl Server {
     async fn start(config: Config, with_demo: bool) -> anyhow::Result<Self> {
         config.check_data_dir()?;
-        let lock = DataDirLock::acquire(&config.data_dir).map_err(plain)?;
+        // A SQLite file belongs to one server; a PostgreSQL database to any number.
+        let lock = match config.database_url {
+            None => Some(DataDirLock::acquire(&config.data_dir).map_err(plain)?),
+            Some(_) => None,
+        };
         let http = HttpServer::bind(config.listen).await?;
         let metrics = measuring::start()?;
-        let clock: Arc<dyn EngineClock> = Arc::new(SystemClock::new());
-        let Storage { store, master_key } = Storage::open(&config).await?;
+        let storage = Storage::open(&config).await?;
+        let clock: Arc<dyn EngineClock> = Arc::new(storage.clock().await?);
+        let Storage { store, master_key } = storage;
         let demo = if with_demo { Some(Demo::prepare(&*store, &*clock).await?) } else { None };
 
         let connections_max = http_server::connections_max(config.lanes.total);

@@ -1,11 +1,12 @@
-//! The data directory: the master key, the database, and how both are opened by every command.
+//! The master key and the database, in the data directory or elsewhere, and how every command opens both.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use bocau_domain::Rng;
-use bocau_engine::SystemRng;
+use bocau_engine::{SystemClock, SystemRng};
+use bocau_store::postgres::{PostgresOptions, PostgresStore};
 use bocau_store::seal::MASTER_KEY_FILE;
 use bocau_store::sqlite::{DATABASE_FILE, SqliteOptions, SqliteStore};
 use bocau_store::{MasterKey, Store, StoreError};
@@ -27,8 +28,21 @@ impl Storage {
         config.check_data_dir()?;
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let master_key = master_key(config, &*rng)?;
-        let options = SqliteOptions::new(&config.data_dir, master_key.clone(), rng);
-        Ok(Self { store: Arc::new(open(options).await?.map_err(plain)?), master_key })
+        let store: Arc<dyn Store> = if let Some(url) = &config.database_url {
+            let options = PostgresOptions::new(url.clone(), master_key.clone(), rng);
+            let opened = PostgresStore::open(options).await.map_err(plain);
+            Arc::new(opened.with_context(|| format!("the database {url}"))?)
+        } else {
+            let options = SqliteOptions::new(&config.data_dir, master_key.clone(), rng);
+            Arc::new(open(options).await?.map_err(plain)?)
+        };
+        Ok(Self { store, master_key })
+    }
+
+    /// The clock of a process that works on it: where others do too, the database's.
+    pub async fn clock(&self) -> anyhow::Result<SystemClock> {
+        let now = self.store.database_now().await.map_err(plain)?;
+        Ok(now.map_or_else(SystemClock::new, SystemClock::starting_at))
     }
 }
 
@@ -38,9 +52,17 @@ pub(crate) async fn open(options: SqliteOptions) -> anyhow::Result<Result<Sqlite
     opened.context("opening the database broke off")
 }
 
-/// Where the configuration's database lies.
+/// Where the file of the configuration's database lies, where it is one of SQLite.
 pub fn database_path(config: &Config) -> PathBuf {
     config.data_dir.join(DATABASE_FILE)
+}
+
+/// The configuration's database, as people are told of it; without its password.
+pub fn database_name(config: &Config) -> String {
+    match &config.database_url {
+        None => database_path(config).display().to_string(),
+        Some(url) => url.to_string(),
+    }
 }
 
 /// Where the master key lies, where it is not configured.
@@ -67,6 +89,12 @@ pub fn key_source(config: &Config) -> anyhow::Result<KeySource> {
     // The key is made before the database, so a database without one has lost it. A new key would not open
     // what is sealed, and would stand in the way of the old one.
     let (database, file) = (database_path(config), master_key_path(config));
+    if let (Some(url), false) = (&config.database_url, file.exists()) {
+        bail!(
+            "{url} needs a master key that every node is given, and that outlives this directory: make one once \
+             (head -c 32 /dev/urandom | base64), keep it safe, and set BOCAU_MASTER_KEY"
+        );
+    }
     match (file.exists(), database.exists()) {
         (true, _) => Ok(KeySource::File),
         (false, false) => Ok(KeySource::New),

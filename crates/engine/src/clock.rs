@@ -30,6 +30,12 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
+    /// A clock that says `now` now: the one that all nodes on a database go by, who may not agree otherwise.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+    pub fn starting_at(now: Timestamp) -> Self {
+        Self { started: Instant::now(), started_at: now }
+    }
+
     /// The machine's clock, from now on.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
     pub fn new() -> Self {

@@ -24,6 +24,7 @@ use crate::clock::EngineClock;
 use crate::dispatch::Dispatch;
 use crate::journal::{Journal, JournalError};
 use crate::lanes::{LaneLimits, Lanes};
+use crate::notices::Notices;
 use crate::recorder::Recorder;
 use crate::router::{Router, Snapshot};
 use crate::schedule::Schedule;
@@ -171,9 +172,16 @@ const STOP_RECORDER: usize = 2;
 impl Engine {
     /// Starts the steps. What a process that died had claimed is voided first, so that it comes back.
     pub async fn start(parts: EngineParts, options: EngineOptions) -> bocau_store::Result<Arc<Self>> {
-        let voided = parts.store.void_claims(parts.clock.now()).await?;
-        if voided > 0 {
-            tracing::info!(voided, "deliveries that were under way when the last run ended are sent again");
+        let heard = Notices::begin(&*parts.store).await?;
+        // Where others share the database, the claims may be theirs; those of a process that died lapse.
+        if !parts.store.is_shared() {
+            let voided = parts.store.void_claims(parts.clock.now()).await?;
+            if voided > 0 {
+                tracing::info!(
+                    voided,
+                    "deliveries that were under way when the last run ended are sent again"
+                );
+            }
         }
         let store = parts.store.clone();
         let clock = parts.clock.clone();
@@ -213,6 +221,11 @@ impl Engine {
         let stops: [CancellationToken; 3] = Default::default();
         let tasks: [TaskTracker; 3] = Default::default();
         tasks[STOP_SCHEDULER].spawn(scheduler.run(stops[STOP_SCHEDULER].clone()));
+        if let Some(heard) = heard {
+            let notices =
+                Notices { router: router.clone(), schedule: schedule.clone(), clock: clock.clone() };
+            tasks[STOP_SCHEDULER].spawn(notices.run(heard, stops[STOP_SCHEDULER].clone()));
+        }
         tasks[STOP_SCHEDULER].spawn(sweeper::run(store, clock, stops[STOP_SCHEDULER].clone()));
         tasks[STOP_JOURNAL].spawn(commits.run(stops[STOP_JOURNAL].clone()));
         tasks[STOP_RECORDER].spawn(results.run(stops[STOP_RECORDER].clone()));

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bocau_domain::{DeliveryId, Input, StoreId, Timestamp, Trigger, WebhookId, transition};
 use bocau_store::{Appended, ClaimRef, Claimed, NewEvent, Store, StoreError, Submission};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::task::TaskTracker;
 
 use crate::changes::Changes;
 use crate::clock::EngineClock;
@@ -55,10 +56,15 @@ pub struct Journal {
     waiting_bytes: Arc<AtomicUsize>,
 }
 
-/// The journal's one committer; [`Committer::run`] is its life.
+/// The journal's committer; [`Committer::run`] is its life.
 pub struct Committer {
     waiting: mpsc::Receiver<Waiting>,
     waiting_bytes: Arc<AtomicUsize>,
+    writing: Arc<Writing>,
+}
+
+/// What a commit works with.
+struct Writing {
     store: Arc<dyn Store>,
     clock: Arc<dyn EngineClock>,
     lanes: Arc<Lanes>,
@@ -79,7 +85,8 @@ impl Journal {
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
         let journal = Self { waiting: sender, waiting_bytes: waiting_bytes.clone() };
         let (lanes, schedule) = (dispatch.lanes.clone(), dispatch.schedule.clone());
-        (journal, Committer { waiting, waiting_bytes, store, clock, lanes, schedule, changes, dispatch })
+        let committing = Arc::new(Writing { store, clock, lanes, schedule, changes, dispatch });
+        (journal, Committer { waiting, waiting_bytes, writing: committing })
     }
 
     /// Has a submission written; it is durable when this says [`Appended::Accepted`].
@@ -105,9 +112,13 @@ impl Journal {
 }
 
 impl Committer {
-    /// Commits until `stop` ends, then what is still waiting.
+    /// Commits until `stop` ends, then what is still waiting; as much at once as the store can use.
     pub async fn run(mut self, stop: tokio_util::sync::CancellationToken) {
+        let places = Arc::new(Semaphore::new(self.writing.store.commits_at_once()));
+        let commits = TaskTracker::new();
         loop {
+            // What arrives while all places are taken is written together.
+            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
             let first = tokio::select! {
                 biased;
                 first = self.waiting.recv() => first,
@@ -116,10 +127,15 @@ impl Committer {
                     self.waiting.recv().await
                 }
             };
-            let Some(first) = first else { return };
-            let batch = self.gather(first);
-            self.commit(batch).await;
+            let Some(first) = first else { break };
+            let (batch, writing) = (self.gather(first), self.writing.clone());
+            commits.spawn(async move {
+                writing.commit(batch).await;
+                drop(place);
+            });
         }
+        commits.close();
+        commits.wait().await;
     }
 
     fn gather(&mut self, first: Waiting) -> Vec<Waiting> {
@@ -138,7 +154,9 @@ impl Committer {
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         batch
     }
+}
 
+impl Writing {
     async fn commit(&self, batch: Vec<Waiting>) {
         let mut answers = Vec::with_capacity(batch.len());
         let mut submissions = Vec::with_capacity(batch.len());

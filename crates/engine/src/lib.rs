@@ -8,6 +8,7 @@
 //! - [`dispatch`]: takes deliveries out of the lanes and makes their attempts
 //! - [`sender`]: one attempt, from the request's headers to the judgement of the answer
 //! - [`egress`]: the guard that decides where a connection may go, and the https transport
+//! - [`notices`]: hears what other nodes tell
 //! - [`recorder`]: writes how attempts ended, many in one commit
 //! - [`schedule`] and [`scheduler`]: bring back what is due again, from the store into the lanes
 //! - [`sweeper`]: removes what is over
@@ -26,6 +27,7 @@ pub mod egress;
 mod engine;
 pub mod journal;
 pub mod lanes;
+pub mod notices;
 pub mod recorder;
 pub mod router;
 pub mod schedule;

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bocau_domain::{Delivery, DeliveryId};
 use bocau_store::{AttemptRecord, Recorded, Store, StoreError};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::changes::Changes;
 use crate::clock::EngineClock;
@@ -36,12 +37,18 @@ pub struct Recorder {
 struct Watchers {
     of_delivery: Mutex<HashMap<DeliveryId, oneshot::Sender<Delivery>>>,
     progress: watch::Sender<u64>,
-    is_behind: AtomicBool,
+    /// Commits that are being tried again.
+    behind: AtomicUsize,
 }
 
-/// The recorder's one committer; [`Committer::run`] is its life.
+/// The recorder's committer; [`Committer::run`] is its life.
 pub struct Committer {
     waiting: mpsc::Receiver<AttemptRecord>,
+    writing: Arc<Writing>,
+}
+
+/// What a commit works with.
+struct Writing {
     watchers: Arc<Watchers>,
     store: Arc<dyn Store>,
     clock: Arc<dyn EngineClock>,
@@ -62,7 +69,8 @@ impl Recorder {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
         let watchers = Arc::new(Watchers::default());
         let recorder = Self { waiting: sender, watchers: watchers.clone() };
-        (recorder, Committer { waiting, watchers, store, clock, router, schedule, changes })
+        let committing = Arc::new(Writing { watchers, store, clock, router, schedule, changes });
+        (recorder, Committer { waiting, writing: committing })
     }
 
     /// Hands a result over; waits while too many wait.
@@ -81,7 +89,7 @@ impl Recorder {
 
     /// Whether results wait because the store did not take them.
     pub fn is_behind(&self) -> bool {
-        self.watchers.is_behind.load(Ordering::Relaxed)
+        self.watchers.behind.load(Ordering::Relaxed) > 0
     }
 
     /// Changes with every commit of results.
@@ -111,9 +119,12 @@ impl Drop for NextResult {
 }
 
 impl Committer {
-    /// Commits until `stop` ends, then what is still waiting.
+    /// Commits until `stop` ends, then what is still waiting; as much at once as the store can use.
     pub async fn run(mut self, stop: CancellationToken) {
+        let places = Arc::new(Semaphore::new(self.writing.store.commits_at_once()));
+        let commits = TaskTracker::new();
         loop {
+            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
             let first = tokio::select! {
                 biased;
                 first = self.waiting.recv() => first,
@@ -122,21 +133,46 @@ impl Committer {
                     self.waiting.recv().await
                 }
             };
-            let Some(first) = first else { return };
+            let Some(first) = first else { break };
             let mut batch = vec![first];
             while batch.len() < COMMIT_RECORDS_MAX
                 && let Ok(next) = self.waiting.try_recv()
             {
                 batch.push(next);
             }
-            self.commit(batch, &stop).await;
+            let (writing, stop) = (self.writing.clone(), stop.clone());
+            commits.spawn(async move {
+                writing.commit(batch, &stop).await;
+                drop(place);
+            });
         }
+        commits.close();
+        commits.wait().await;
     }
+}
 
+/// A commit that is being tried again, for as long as it is.
+struct Behind<'a>(&'a AtomicUsize);
+
+impl<'a> Behind<'a> {
+    fn begin(commits: &'a AtomicUsize) -> Self {
+        commits.fetch_add(1, Ordering::Relaxed);
+        Self(commits)
+    }
+}
+
+impl Drop for Behind<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Writing {
     /// Writes a batch. What the store cannot take now is kept and tried again: meanwhile results gather,
     /// then attempts wait, and nothing is lost unless the process dies, when the claims lapse.
     async fn commit(&self, mut batch: Vec<AttemptRecord>, stop: &CancellationToken) {
         let mut patience = RETRY_FIRST;
+        let mut behind = None;
         while !batch.is_empty() {
             let started = self.clock.monotonic();
             let results = self.store.record(batch.clone()).await;
@@ -158,8 +194,8 @@ impl Committer {
             }
             self.watchers.progress.send_modify(|count| *count += 1);
             batch = again;
-            self.watchers.is_behind.store(!batch.is_empty(), Ordering::Relaxed);
             let Some(error) = last_error else { return };
+            behind.get_or_insert_with(|| Behind::begin(&self.watchers.behind));
             tracing::warn!(%error, waiting = batch.len(), "results of attempts wait for the database");
             tokio::select! {
                 () = self.clock.sleep(patience) => patience = (patience * 2).min(RETRY_MAX),

@@ -85,6 +85,13 @@ impl Router {
         snapshots.remove(store);
     }
 
+    /// Forgets all snapshots, because anything may have changed.
+    pub fn forget_all(&self) {
+        let mut snapshots = self.snapshots.write();
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        snapshots.clear();
+    }
+
     /// Forgets a store's snapshot where it is not newer than this version, which is known to be old.
     pub fn forget_version(&self, store: &StoreId, version: u64) {
         let mut snapshots = self.snapshots.write();

@@ -15,21 +15,32 @@
 //! - [`inboxes`]: the test inboxes
 //! - [`seal`]: the master key, and what is sealed with it
 //! - [`sqlite`]: the default backend
+//! - [`postgres`]: the backend for several nodes
 
 pub mod audit;
+mod change;
 pub mod claims;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod figures;
 mod files;
+mod filter_text;
 pub mod inboxes;
 pub mod journal;
+mod key_kept;
+mod key_results;
 pub mod listing;
+mod overview;
 pub mod people;
+pub mod postgres;
 pub mod resend_jobs;
 pub mod results;
 pub mod seal;
 pub mod sqlite;
+mod tally;
+mod user_kept;
+mod webhook_kept;
+mod webhook_told;
 
 use std::path::Path;
 use std::time::Duration;
@@ -39,6 +50,8 @@ use bocau_domain::{
     Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp,
     Webhook, WebhookChange, WebhookId,
 };
+
+use tokio::sync::broadcast;
 
 pub use audit::{Audit, AuditNote};
 pub use claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
@@ -270,6 +283,29 @@ pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Send + Sync +
     /// Notes that a key was used, once in [`bocau_domain::limits::KEY_USE_RESOLUTION`] at most.
     async fn touch_api_key(&self, id: ApiKeyId, now: Timestamp) -> Result<()>;
 
+    // --- several processes --------------------------------------------------------------------------------
+
+    /// Whether other processes may work on the same database at the same time.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// How many calls of [`Store::append`], and as many of [`Store::record`], are of use at the same time.
+    fn commits_at_once(&self) -> usize {
+        1
+    }
+
+    /// The database's clock, which all that share it go by; `None` where this process is alone with it.
+    async fn database_now(&self) -> Result<Option<Timestamp>> {
+        Ok(None)
+    }
+
+    /// What processes that share the database tell one another, this one's own words among them, from now on;
+    /// `None` where it is alone.
+    async fn notices(&self) -> Result<Option<broadcast::Receiver<Notice>>> {
+        Ok(None)
+    }
+
     // --- the house ----------------------------------------------------------------------------------------
 
     /// Removes up to [`SWEEP_BATCH`] rows that are over: those of deleted stores; idempotency keys, sessions
@@ -289,6 +325,17 @@ pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Send + Sync +
 
     /// Ends the writer after what it has taken is durable. Later calls answer [`StoreError::Closed`].
     async fn close(&self);
+}
+
+/// What a process that shares the database tells the others when a transaction is committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A store or its webhooks are not what they were.
+    Configured(StoreId),
+    /// Something of a webhook has become due.
+    Due(WebhookId),
+    /// Notices may have been lost: anything may have happened.
+    Missed,
 }
 
 /// What came of asking for a resend.

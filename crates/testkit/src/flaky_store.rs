@@ -13,11 +13,11 @@ use bocau_domain::{
     Webhook, WebhookChange, WebhookId,
 };
 use bocau_store::{
-    Appended, AttemptRecord, ClaimRef, ClaimRequest, Claimed, DeliveryFilter, DueWebhook, NotChanged, Page,
-    Recorded, Resend, Result, Routes, Store, StoreError, StorePlace, Submission, WebhookChanged,
+    Appended, AttemptRecord, ClaimRef, ClaimRequest, Claimed, DeliveryFilter, DueWebhook, NotChanged, Notice,
+    Page, Recorded, Resend, Result, Routes, Store, StoreError, StorePlace, Submission, WebhookChanged,
 };
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// A verb of the store that can be made to fail, or several that go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -306,6 +306,22 @@ impl Store for FlakyStore {
     async fn sweep(&self, now: Timestamp) -> Result<bool> {
         let swept = self.admit(Verb::House).await?.sweep(now).await;
         self.done(swept)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
+    fn commits_at_once(&self) -> usize {
+        self.inner.commits_at_once()
+    }
+
+    async fn database_now(&self) -> Result<Option<Timestamp>> {
+        self.inner.database_now().await
+    }
+
+    async fn notices(&self) -> Result<Option<broadcast::Receiver<Notice>>> {
+        self.inner.notices().await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -4,6 +4,7 @@
 //! - [`clock`]: a clock that only tests move, and seeded dice
 //! - [`receiver`]: a scripted https server, with the certificates of [`tls`]; [`canary`] must never be called
 //! - [`resolver`]: a name server that answers what the test says
+//! - [`database`]: a PostgreSQL database of its own
 //! - [`flaky_store`]: a store that fails where the test says
 //! - [`harness`]: the engine over all of these; `app`: the HTTP API over the harness (with the feature `app`)
 //! - [`patience`]: the one cap on real time
@@ -12,6 +13,7 @@
 pub mod app;
 pub mod canary;
 pub mod clock;
+pub mod database;
 pub mod flaky_store;
 pub mod harness;
 pub mod patience;
@@ -23,6 +25,7 @@ pub mod tls;
 pub use app::{Answer, Call, PASSWORD, TestApp};
 pub use canary::CanaryListener;
 pub use clock::{SeededRng, SimClock};
+pub use database::TestDatabase;
 pub use flaky_store::{FlakyStore, Verb};
 pub use harness::{EngineHarness, HarnessOptions};
 pub use receiver::{Gate, Receiver, ReceiverOptions, Reply, Request};

@@ -26,6 +26,11 @@ pub(super) fn run(args: BackupArgs) -> anyhow::Result<()> {
 }
 
 async fn back_up(target: PathBuf, config: Config) -> anyhow::Result<()> {
+    if let Some(url) = &config.database_url {
+        bail!(
+            "{url} is backed up by PostgreSQL's own tools, pg_dump or pg_basebackup; this copies a SQLite file"
+        );
+    }
     let database = database_path(&config);
     if !database.exists() {
         bail!("there is no database to copy: {} does not exist", database.display());

@@ -1,13 +1,13 @@
 //! `bocau migrate`: brings the database to this version's schema. `serve` does so as well; this is for those
 //! who want it done before.
 
-use bocau_store::sqlite::schema_version;
+use bocau_store::{postgres, sqlite};
 use clap::Args;
 
 use super::{ConfigArgs, block_on, tell};
 use crate::config::Config;
 use crate::logging;
-use crate::storage::{Storage, database_path, plain};
+use crate::storage::{Storage, database_name, database_path, plain};
 
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArgs {
@@ -22,13 +22,19 @@ pub(super) fn run(args: MigrateArgs) -> anyhow::Result<()> {
 }
 
 async fn migrate(config: Config) -> anyhow::Result<()> {
-    let path = database_path(&config);
-    let before = schema_version(&path).map_err(plain)?;
+    let before = version(&config).await?;
     let storage = Storage::open(&config).await?;
     storage.store.close().await;
-    let after = schema_version(&path).map_err(plain)?;
-    tell(&format!("{}: {}", path.display(), told(before, after)));
+    let after = version(&config).await?;
+    tell(&format!("{}: {}", database_name(&config), told(before, after)));
     Ok(())
+}
+
+async fn version(config: &Config) -> anyhow::Result<Option<i32>> {
+    match &config.database_url {
+        None => sqlite::schema_version(&database_path(config)).map_err(plain),
+        Some(url) => postgres::schema_version(url).await.map_err(plain),
+    }
 }
 
 fn told(before: Option<i32>, after: Option<i32>) -> String {

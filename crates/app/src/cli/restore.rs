@@ -38,6 +38,9 @@ pub(super) fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let RestoreArgs { backup, force, config } = args;
     let config = config.load(vec![])?;
     logging::start_quietly(&config);
+    if let Some(url) = &config.database_url {
+        bail!("{url} is restored by PostgreSQL's own tools; this puts a SQLite file in its place");
+    }
     config.check_data_dir()?;
     let (source, database) = (open_backup(&backup)?, database_path(&config));
     let key = master_key(&config)?;

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use bocau_domain::{Catalogue, DeliveryPolicy, RetryPolicy};
 use bocau_engine::lanes::LaneLimits;
 use bocau_store::MasterKey;
+use bocau_store::postgres::PostgresUrl;
 use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
@@ -154,6 +155,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the database and the master key lie.
     pub data_dir: PathBuf,
+    /// The PostgreSQL database; without one it is a SQLite file in the data directory.
+    pub database_url: Option<PostgresUrl>,
     /// The master key; without one it is a file in the data directory.
     pub master_key: Option<MasterKey>,
     /// A platform key to accept besides those in the database.
@@ -195,7 +198,7 @@ impl Config {
     pub fn load(inputs: &Inputs) -> Result<Self, ConfigError> {
         let layers = Layers::gather(inputs)?;
         let mut reader = Reader { layers: &layers, settings: Vec::new() };
-        reader.optional(DATABASE_URL, value::no_database_url)?;
+        let database_url = reader.optional(DATABASE_URL, value::database_url)?.flatten();
         let (listen, data_dir) =
             (reader.required(LISTEN, value::listen)?, reader.required(DATA_DIR, value::path)?);
         let master_key = reader.optional(MASTER_KEY, value::master_key)?;
@@ -224,6 +227,7 @@ impl Config {
         Ok(Self {
             listen,
             data_dir,
+            database_url,
             master_key,
             bootstrap_api_key,
             public_url,

@@ -231,7 +231,9 @@ fn the_value_of_a_secret_is_in_no_error_and_in_no_listing() {
     for (name, value) in [
         ("BOCAU_MASTER_KEY", "hush-hush"),
         ("BOCAU_BOOTSTRAP_API_KEY", "hush-hush"),
-        ("BOCAU_DATABASE_URL", "postgres://bocau:hush-hush@db/bocau"),
+        ("BOCAU_DATABASE_URL", "postgres://bocau:hush-hush@db/bocau?sslmode=never"),
+        ("BOCAU_DATABASE_URL", "postgres://bocau:hush-hush@db:port/bocau"),
+        ("BOCAU_DATABASE_URL", "mysql://bocau:hush-hush@db/bocau"),
     ] {
         let error = environment(&[(name, value)]).expect_err(name);
         assert!(error.starts_with(name) && !error.contains("hush"), "{error}");
@@ -251,9 +253,16 @@ fn the_value_of_a_secret_is_in_no_error_and_in_no_listing() {
 }
 
 #[test]
-fn a_database_url_is_refused_with_the_reason() {
-    let error = environment(&[("BOCAU_DATABASE_URL", "postgres://db/bocau")]).expect_err("refused");
-    assert!(error.contains("SQLite") && error.contains("PostgreSQL comes later"), "{error}");
+fn a_database_url_names_a_postgresql_database_and_hides_its_password() {
+    let url = "postgres://bocau:hush-hush@db/bocau?sslmode=verify-full";
+    let config = environment(&[("BOCAU_DATABASE_URL", url)]).expect("can be used");
+    assert_eq!(config.database_url.as_ref().expect("set").to_string(), "postgres://bocau@db/bocau");
+    assert!(!format!("{config:?}").contains("hush"));
+    assert!(environment(&[("BOCAU_DATABASE_URL", "")]).expect("can be used").database_url.is_none());
+    let error = environment(&[("BOCAU_DATABASE_URL", "mysql://db/bocau")]).expect_err("refused");
+    assert!(error.contains("postgres://"), "{error}");
+    let error = environment(&[("BOCAU_DATABASE_URL", "postgres://db/x?sslmode=never")]).expect_err("refused");
+    assert!(error.contains("verify-full"), "{error}");
 }
 
 #[test]

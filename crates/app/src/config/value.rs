@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bocau_domain::api_key;
 use bocau_domain::retry::{ATTEMPTS_MAX, INTERVAL_MAX, TIMEOUT_MAX};
-use bocau_store::MasterKey;
+use bocau_store::postgres::PostgresUrl;
+use bocau_store::{MasterKey, StoreError};
 use ipnet::IpNet;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -168,13 +169,15 @@ pub(super) fn path(text: &str) -> Read<PathBuf> {
     if text.is_empty() { Err("is no path".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
-/// Refuses whatever is there: better than a server that starts on an empty SQLite database.
-pub(super) fn no_database_url(text: &str) -> Read<()> {
+/// An empty text is the default.
+pub(super) fn database_url(text: &str) -> Read<Option<PostgresUrl>> {
     if text.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    Err("cannot be used: this version keeps its data in SQLite in the data directory; PostgreSQL comes later"
-        .into())
+    text.parse().map(Some).map_err(|error| match error {
+        StoreError::Refused(why) => format!("cannot be used: {why}"),
+        error => error.to_string(),
+    })
 }
 
 pub(super) fn master_key(text: &str) -> Read<MasterKey> {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bocau_engine::{EngineClock as _, SystemClock};
-use bocau_testkit::patience::capped;
+use bocau_testkit::patience::{PATIENCE, within};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Full};
@@ -76,6 +76,10 @@ impl Api {
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body)))
             .expect("the request is well formed");
+        self.answer(request).await
+    }
+
+    async fn answer(&self, request: Request<Full<Bytes>>) -> Option<Answer> {
         let response = self.http.request(request).await.ok()?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.ok()?.to_bytes();
@@ -101,6 +105,13 @@ impl Api {
         let request = Request::get(format!("{}{path}", self.url)).header("cookie", cookies);
         let request = request.body(Full::default()).expect("the request is well formed");
         self.http.request(request).await.expect("an answer").headers().clone()
+    }
+
+    /// Who is signed in with this cookie.
+    pub(crate) async fn session_of(&self, cookie: &str) -> Answer {
+        let request = Request::get(format!("{}/api/v1/session", self.url)).header("cookie", cookie);
+        let request = request.body(Full::default()).expect("the request is well formed");
+        self.answer(request).await.expect("an answer")
     }
 
     /// Posts as a proxy on this machine does for a client.
@@ -157,7 +168,12 @@ impl Api {
 
 /// Looks until there is something to see. What another process does can only be asked for; the wait between
 /// two looks is no part of any test's truth.
-pub(crate) async fn look_until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn look_until<T>(look: impl AsyncFnMut() -> Option<T>) -> T {
+    look_for(PATIENCE, look).await
+}
+
+/// The same for something that is promised within `span`.
+pub(crate) async fn look_for<T>(span: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let clock = SystemClock::new();
     let looking = async {
         loop {
@@ -167,7 +183,7 @@ pub(crate) async fn look_until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T
             pause(&clock).await;
         }
     };
-    capped(looking, || "looking for something that did not come".to_owned()).await
+    within(span, looking, || "looking for something that did not come".to_owned()).await
 }
 
 fn pause(clock: &SystemClock) -> impl Future<Output = ()> {

@@ -49,9 +49,9 @@ async fn a_secret_is_in_no_error() {
     let ended = home.run(&["serve"]).await;
     one_line(&ended, &["BOCAU_MASTER_KEY", "base64 of 32 bytes"]);
     assert!(!ended.stderr.contains("hush"), "{ended:?}");
-    let home = Home::bare().with("BOCAU_DATABASE_URL", "postgres://user:hush@host/db");
+    let home = Home::bare().with("BOCAU_DATABASE_URL", "postgres://user:hush@host/db?sslmode=never");
     let ended = home.run(&["serve"]).await;
-    one_line(&ended, &["BOCAU_DATABASE_URL", "SQLite", "PostgreSQL comes later"]);
+    one_line(&ended, &["BOCAU_DATABASE_URL", "sslmode=never", "verify-full"]);
     assert!(!ended.stderr.contains("hush"), "{ended:?}");
 }
 

@@ -2,19 +2,16 @@
 //! the names of a webhook's headers are in it, and those are nobody's business.
 
 use std::cmp::Reverse;
-use std::fmt::Display;
 
 use async_trait::async_trait;
-use bocau_domain::{
-    Actor, ActorKind, ApiKeyId, AuditAction, AuditEntry, AuditId, Email, StoreId, Timestamp, UserId,
-};
+use bocau_domain::{Actor, ActorKind, ApiKeyId, AuditAction, AuditEntry, AuditId, Email, StoreId, UserId};
 use rusqlite::{Connection, Row, params};
-use serde_json::Value;
 
 use super::SqliteStore;
-use super::rows::{all, from_count, json_text, some, store_id, time, unreadable, word};
+use super::rows::{all, from_count, some, store_id, time, unreadable, word};
 use super::tx::Tx;
 use crate::audit::{Audit, AuditNote};
+use crate::change::Change;
 use crate::seal::Sealer;
 use crate::{Page, Result};
 
@@ -31,56 +28,11 @@ impl Audit for SqliteStore {
     }
 }
 
-/// A change that an entry tells of.
-pub(super) struct Change<'a> {
-    pub(super) action: AuditAction,
-    pub(super) store: Option<&'a StoreId>,
-    pub(super) subject: String,
-    pub(super) by: &'a Actor,
-    pub(super) at: Timestamp,
-    /// What changed, before and after; objects.
-    pub(super) from: Option<Value>,
-    pub(super) to: Option<Value>,
-}
-
-impl<'a> Change<'a> {
-    pub(super) fn new(
-        action: AuditAction,
-        store: Option<&'a StoreId>,
-        subject: impl Display,
-        by: &'a Actor,
-        at: Timestamp,
-    ) -> Self {
-        Self { action, store, subject: subject.to_string(), by, at, from: None, to: None }
-    }
-}
-
 /// Writes the entry of a change made in this transaction.
 pub(super) fn write(tx: &Tx<'_>, change: Change<'_>) -> Result<()> {
-    let text = |value: Option<Value>| value.map(|value| json_text(&value)).transpose();
-    let entry = AuditEntry {
-        id: tx.audit_ids.next(change.at),
-        at: change.at,
-        actor: change.by.clone(),
-        action: change.action,
-        store: change.store.cloned(),
-        subject: change.subject,
-        from: text(change.from)?,
-        to: text(change.to)?,
-    };
+    let at = change.at;
+    let entry = change.entry(tx.audit_ids.next(at));
     insert(tx, &entry)
-}
-
-/// A moment inside an entry, as it is on the wire.
-pub(super) fn moment(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.as_millis())
-        .map_or_else(|_| at.as_millis().to_string(), |at| format!("{at:.3}"))
-}
-
-/// Reads what [`moment`] writes.
-pub(super) fn read_moment(text: &str) -> Option<Timestamp> {
-    let at: jiff::Timestamp = text.parse().ok()?;
-    Some(Timestamp::from_millis(at.as_millisecond()))
 }
 
 fn insert(tx: &Tx<'_>, entry: &AuditEntry) -> Result<()> {

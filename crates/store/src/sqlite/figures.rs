@@ -1,6 +1,5 @@
 //! The overview, from the counters that `tally` writes, and counting what a filter finds.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,13 +8,12 @@ use bocau_domain::{Outcome, Reason, StoreId, Timestamp, WebhookId};
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::query::{Query, Walk};
-use super::rows::{all, first, from_count, millis, only, time_or_none, to_u64, word_or_none};
-use super::tally::{beginning_of, hour_of, longest_of};
+use super::rows::{all, first, from_count, only, time_or_none, to_u64, word_or_none};
 use super::tx::Tx;
 use super::{SqliteStore, stores};
-use crate::figures::{
-    FailingWebhook, Figures, OVERVIEW_STEP, Overview, OverviewSpan, OverviewStep, StatusCounts,
-};
+use crate::figures::{FailingWebhook, Figures, Overview, OverviewSpan, StatusCounts};
+use crate::overview::{self, Hourly, Hours};
+use crate::tally::hour_of;
 use crate::{DeliveryFilter, Result};
 
 #[async_trait]
@@ -49,55 +47,17 @@ fn count(connection: &Connection, store: &StoreId, filter: &DeliveryFilter, cap:
     Ok(usize::try_from(count.unwrap_or(0)).unwrap_or(usize::MAX))
 }
 
-/// Whole hours from the first to before the last.
-#[derive(Clone, Copy)]
-struct Hours {
-    first: i64,
-    end: i64,
-}
-
-impl Hours {
-    fn of(span: OverviewSpan) -> Self {
-        let end = hour_of(span.to + OVERVIEW_STEP - Duration::from_millis(1));
-        let longest = millis(OVERVIEW_SPAN_MAX) / millis(OVERVIEW_STEP);
-        Self { first: hour_of(span.from).max(end - longest).min(end), end }
-    }
-}
-
 fn overview(connection: &Connection, store: &StoreId, span: OverviewSpan) -> Result<Option<Overview>> {
     let snapshot = connection.unchecked_transaction()?;
     if !stores::is_there(&snapshot, store)? {
         return Ok(None);
     }
     let hours = Hours::of(span);
-    let mut overview = Overview {
-        from: beginning_of(hours.first),
-        to: beginning_of(hours.end),
-        events: 0,
-        deliveries: StatusCounts::default(),
-        p95: p95(&snapshot, store, hours)?,
-        series: steps(hours, span.step),
-        failing: failing(&snapshot, store, hours)?,
-    };
-    for (hour, events, counts) in hourly(&snapshot, store, hours)? {
-        overview.events += events;
-        overview.deliveries += counts;
-        let at = beginning_of(hour);
-        let place = overview.series.partition_point(|step| step.at <= at);
-        if let Some(step) = place.checked_sub(1).and_then(|place| overview.series.get_mut(place)) {
-            step.deliveries += counts;
-        }
-    }
-    Ok(Some(overview))
+    let (p95, failing) = (p95(&snapshot, store, hours)?, failing(&snapshot, store, hours)?);
+    Ok(Some(overview::overview(hours, span.step, hourly(&snapshot, store, hours)?, p95, failing)))
 }
 
-fn steps(hours: Hours, step: Duration) -> Vec<OverviewStep> {
-    let step = usize::try_from(millis(step) / millis(OVERVIEW_STEP)).unwrap_or(1).max(1);
-    let step_at = |hour| OverviewStep { at: beginning_of(hour), deliveries: StatusCounts::default() };
-    (hours.first..hours.end).step_by(step).map(step_at).collect()
-}
-
-fn hourly(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Vec<(i64, u64, StatusCounts)>> {
+fn hourly(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Vec<Hourly>> {
     all(
         connection,
         "SELECT hour, SUM(events), SUM(pending), SUM(retrying), SUM(succeeded), SUM(failed), SUM(skipped) \
@@ -107,26 +67,15 @@ fn hourly(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Vec<
     )
 }
 
-/// The classes of durations are in order, so the one that the 95th of 100 falls into is found by adding up.
 fn p95(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Option<Duration>> {
     // Added up here: sorting some thousand rows by class takes the database four times as long.
-    let rows: Vec<(i64, u64)> = all(
+    let rows = all(
         connection,
         "SELECT class, attempts FROM hourly_durations WHERE store_id = ?1 AND hour >= ?2 AND hour < ?3",
         params![store.as_str(), hours.first, hours.end],
         |row| Ok((row.get(0)?, to_u64(row.get(1)?))),
     )?;
-    let mut classes: BTreeMap<i64, u64> = BTreeMap::new();
-    for (class, attempts) in rows {
-        *classes.entry(class).or_default() += attempts;
-    }
-    let wanted = (classes.values().sum::<u64>() * 95).div_ceil(100);
-    let mut seen = 0;
-    let found = classes.into_iter().find(|(_, attempts)| {
-        seen += attempts;
-        seen >= wanted
-    });
-    Ok(found.map(|(class, _)| Duration::from_millis(longest_of(class))))
+    Ok(overview::p95(rows))
 }
 
 fn failing(connection: &Connection, store: &StoreId, hours: Hours) -> Result<Vec<FailingWebhook>> {

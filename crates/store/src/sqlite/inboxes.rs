@@ -10,9 +10,10 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::SqliteStore;
-use super::audit::{self, Change};
+use super::audit;
 use super::rows::{all, first, from_count, json_text, only, store_id, time, unreadable, word};
 use super::tx::Tx;
+use crate::change::Change;
 use crate::inboxes::Inboxes;
 use crate::seal::Sealer;
 use crate::{NotChanged, Result};

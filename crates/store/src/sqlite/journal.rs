@@ -1,16 +1,13 @@
 //! Writing what came in: events, their deliveries and the idempotency key.
 
 use bocau_domain::limits::IDEMPOTENCY_KEY_LIFETIME;
-use bocau_domain::{EventId, Reason, Timestamp};
+use bocau_domain::{Reason, Timestamp};
 use rusqlite::params;
 
 use super::rows::first;
 use super::tx::Tx;
 use crate::journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
-use crate::{Result, StoreError};
-
-/// Bytes of an event in the results of an idempotency key: its id, and its number of deliveries.
-const RESULT_BYTES: usize = 16 + 4;
+use crate::{Result, key_results};
 
 /// About how much the submissions write.
 pub(super) fn bytes_of(submissions: &[Submission]) -> usize {
@@ -119,7 +116,7 @@ fn look_up_key(
     match known {
         None => Ok(None),
         Some((hash, _)) if hash != idempotency.body_hash => Ok(Some(Appended::KeyReused)),
-        Some((_, results)) => Ok(Some(Appended::Duplicate(read_results(&results)?))),
+        Some((_, results)) => Ok(Some(Appended::Duplicate(key_results::read(&results)?))),
     }
 }
 
@@ -135,32 +132,8 @@ fn keep_key(tx: &Tx<'_>, submission: &Submission, idempotency: &IdempotencyKey) 
             idempotency.key,
             idempotency.body_hash,
             expires_at.as_millis(),
-            write_results(&submission.events),
+            key_results::write(&submission.events),
         ],
     )?;
     Ok(())
-}
-
-fn write_results(events: &[NewEvent]) -> Vec<u8> {
-    let mut results = Vec::with_capacity(events.len() * RESULT_BYTES);
-    for event in events {
-        let sent = event.deliveries.iter().filter(|delivery| delivery.state.is_waiting()).count();
-        results.extend_from_slice(event.id.as_bytes());
-        results.extend_from_slice(&u32::try_from(sent).unwrap_or(u32::MAX).to_be_bytes());
-    }
-    results
-}
-
-fn read_results(results: &[u8]) -> Result<Vec<(EventId, u32)>> {
-    let (whole, rest) = results.as_chunks::<RESULT_BYTES>();
-    if !rest.is_empty() {
-        return Err(StoreError::Corrupt("the results of an idempotency key are cut short".into()));
-    }
-    let read = |result: &[u8; RESULT_BYTES]| {
-        let (mut id, mut count) = ([0; 16], [0; 4]);
-        id.copy_from_slice(&result[..16]);
-        count.copy_from_slice(&result[16..]);
-        (EventId::from_bytes(id), u32::from_be_bytes(count))
-    };
-    Ok(whole.iter().map(read).collect())
 }

@@ -1,14 +1,14 @@
 //! API keys, kept by their keyed hash.
 
 use bocau_domain::limits::{API_KEYS_PER_OWNER_MAX, KEY_USE_RESOLUTION};
-use bocau_domain::{Actor, ApiKey, ApiKeyId, AuditAction, Owner, Scope, Scopes, StoreId, Timestamp};
+use bocau_domain::{Actor, ApiKey, ApiKeyId, Owner, StoreId, Timestamp};
 use rusqlite::{Connection, Row, params};
-use serde_json::{Value, json};
 
-use super::audit::{self, Change, moment};
+use super::audit;
 use super::rows::{all, first, from_count, only, some, store_id, time, time_or_none, word};
 use super::{stores, tx::Tx};
-use crate::{NotChanged, Result};
+use crate::key_kept::{read_scopes, scopes_text};
+use crate::{NotChanged, Result, key_kept};
 
 /// For [`read`].
 macro_rules! key_columns {
@@ -53,8 +53,7 @@ pub(super) fn create(
     if made == 0 {
         return Ok(Err(NotChanged::Taken));
     }
-    let change = Change::new(AuditAction::KeyCreated, store, key.id, by, key.created_at);
-    audit::write(tx, Change { to: Some(described(key)), ..change })?;
+    audit::write(tx, key_kept::created(key, by))?;
     Ok(Ok(()))
 }
 
@@ -107,8 +106,7 @@ pub(super) fn revoke(
     )?;
     let Some(key) = key else { return Ok(false) };
     tx.execute("DELETE FROM api_keys WHERE id = ?1", [id.as_bytes()])?;
-    let change = Change::new(AuditAction::KeyRevoked, store, id, by, now);
-    audit::write(tx, Change { from: Some(described(&key)), ..change })?;
+    audit::write(tx, key_kept::revoked(&key, by, now))?;
     Ok(true)
 }
 
@@ -126,11 +124,6 @@ pub(super) fn touch(tx: &Tx<'_>, id: ApiKeyId, now: Timestamp) -> Result<()> {
     tx.execute(sql, params![id.as_bytes(), now.as_millis()]).map(drop)
 }
 
-fn described(key: &ApiKey) -> Value {
-    let scopes: Vec<&str> = key.scopes.iter().map(Scope::as_str).collect();
-    json!({ "name": key.name, "scopes": scopes, "expires_at": key.expires_at.map(moment) })
-}
-
 fn read(row: &Row<'_>) -> Result<ApiKey> {
     Ok(ApiKey {
         id: ApiKeyId::from_bytes(row.get(0)?),
@@ -141,12 +134,4 @@ fn read(row: &Row<'_>) -> Result<ApiKey> {
         expires_at: time_or_none(row, 5)?,
         last_used_at: time_or_none(row, 6)?,
     })
-}
-
-fn scopes_text(scopes: Scopes) -> String {
-    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
-}
-
-fn read_scopes(text: &str) -> Option<Scopes> {
-    text.split_whitespace().map(Scope::parse).collect()
 }

@@ -34,7 +34,6 @@ mod tally;
 mod tx;
 mod users;
 mod verbs;
-mod webhook_audit;
 mod webhooks;
 mod writer;
 

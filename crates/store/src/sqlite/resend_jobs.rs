@@ -5,20 +5,19 @@
 
 use async_trait::async_trait;
 use bocau_domain::limits::{RESEND_JOB_LIFETIME, RESEND_JOBS_RUNNING_MAX};
-use bocau_domain::{
-    Actor, AuditAction, DeliveryId, EventType, ResendJobId, ResendJobState, Status, StoreId, Timestamp,
-};
+use bocau_domain::{Actor, AuditAction, DeliveryId, ResendJobId, ResendJobState, StoreId, Timestamp};
 use rusqlite::{Connection, Row, params, params_from_iter};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::audit::{self, Change};
+use super::audit;
 use super::query::{Query, Walk};
 use super::rows::{
     all, delivery_id, first, from_count, from_u64, json_text, only, some, store_id, time, to_u64, word,
 };
 use super::tx::Tx;
 use super::{SqliteStore, resend, results, stores};
+use crate::change::Change;
+use crate::filter_text::{FilterText, read_filter};
 use crate::resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 use crate::{DeliveryFilter, NotChanged, Result};
 
@@ -275,54 +274,4 @@ fn read(row: &Row<'_>) -> Result<ResendJob> {
         state: word(row, 7, "state of a job", ResendJobState::parse)?,
         created_at: time(row, 8)?,
     })
-}
-
-/// A filter as it is kept.
-#[derive(Debug, Serialize, Deserialize)]
-struct FilterText {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    types: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    object_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    webhook_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<String>,
-}
-
-impl From<&DeliveryFilter> for FilterText {
-    fn from(filter: &DeliveryFilter) -> Self {
-        Self {
-            types: filter.types.as_ref().map(|types| types.iter().map(EventType::to_string).collect()),
-            status: filter.status.map(|status| status.to_string()),
-            object_id: filter.object_id.as_ref().map(ToString::to_string),
-            webhook_id: filter.webhook_id.map(|id| id.to_string()),
-            from: filter.from.map(audit::moment),
-            to: filter.to.map(audit::moment),
-        }
-    }
-}
-
-fn read_filter(text: &str) -> Option<DeliveryFilter> {
-    let text: FilterText = serde_json::from_str(text).ok()?;
-    Some(DeliveryFilter {
-        types: optional(text.types, |types| types.iter().map(|name| name.parse().ok()).collect())?,
-        status: optional(text.status, |status| Status::parse(&status))?,
-        object_id: optional(text.object_id, |id| id.parse().ok())?,
-        webhook_id: optional(text.webhook_id, |id| id.parse().ok())?,
-        from: optional(text.from, |at| audit::read_moment(&at))?,
-        to: optional(text.to, |at| audit::read_moment(&at))?,
-    })
-}
-
-/// What is there must be readable.
-fn optional<T, U>(value: Option<T>, read: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
-    match value {
-        None => Some(None),
-        Some(value) => read(value).map(Some),
-    }
 }

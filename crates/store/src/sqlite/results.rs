@@ -10,12 +10,13 @@ use bocau_domain::{
 use rusqlite::{Connection, params};
 use serde_json::json;
 
-use super::audit::{self, Change};
+use super::audit;
 use super::rows::{delivery, delivery_columns, first, insert_attempt, update_state};
 use super::skipping::{Skip, skip_some};
-use super::tally::Failure;
 use super::tx::Tx;
+use crate::change::Change;
 use crate::results::{AttemptRecord, Recorded};
+use crate::tally::Failure;
 use crate::{Result, SKIP_BATCH, StoreError};
 
 /// What the history says of an attempt whose end nobody knows.

@@ -5,10 +5,11 @@ use bocau_domain::{Actor, AuditAction, Role, StoreId, Timestamp, UserId};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 
-use super::audit::{self, Change, moment};
+use super::audit;
 use super::rows::{first, some, store_id, time, unreadable, word_or_none};
 use super::tx::Tx;
 use super::{stores, users};
+use crate::change::{Change, moment};
 use crate::people::{LinkPurpose, Session, SessionOwner, SessionRecord, SignInLink, SignedIn};
 use crate::{NotChanged, Result};
 

@@ -4,9 +4,10 @@ use bocau_domain::{Actor, AuditAction, StoreId, StoreInfo, Timestamp};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 
-use super::audit::{self, Change};
+use super::audit;
 use super::rows::{all, first, from_count, only, store_id, time};
 use super::tx::Tx;
+use crate::change::Change;
 use crate::listing::{Page, StorePlace};
 use crate::{NotChanged, Result};
 

@@ -7,9 +7,10 @@ use bocau_domain::{AuditIds, StoreId};
 use rusqlite::{Connection, Params};
 
 use super::rows::{first, from_u64, only, to_u64};
-use super::tally::{self, Tally};
+use super::tally;
 use crate::Result;
 use crate::seal::Sealer;
+use crate::tally::Tally;
 
 /// One transaction of the writer. It does not commit: the writer does, for all that share it.
 pub(super) struct Tx<'c> {

@@ -1,17 +1,17 @@
 //! People who sign in, with the hashes of their passwords sealed.
 
 use bocau_domain::limits::{STORES_PER_USER_MAX, USERS_MAX};
-use bocau_domain::{Actor, AuditAction, Email, Role, StoreId, Timestamp, User, UserChange, UserId};
+use bocau_domain::{Actor, Email, Role, StoreId, Timestamp, User, UserChange, UserId};
 use rusqlite::{Connection, Row, params};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Map, Value, json};
+use secrecy::SecretString;
 
-use super::audit::{self, Change};
-use super::rows::{all, first, only, time, time_or_none, unreadable, word};
+use super::audit;
+use super::rows::{all, first, only, time, time_or_none, word};
 use super::sessions;
 use super::tx::Tx;
 use crate::seal::Sealer;
-use crate::{NotChanged, Result};
+use crate::user_kept::{open_password, seal_password, stores_of};
+use crate::{NotChanged, Result, user_kept};
 
 /// For [`read`]. One statement, so that a user and their stores are of one moment.
 macro_rules! user_columns {
@@ -44,7 +44,7 @@ pub(super) fn create(
             user.id.as_bytes(),
             user.email.as_str(),
             user.role.as_str(),
-            password_hash.map(|hash| seal(tx.sealer, user.id, hash)),
+            password_hash.map(|hash| seal_password(tx.sealer, user.id, hash)),
             user.created_at.as_millis(),
         ],
     )?;
@@ -52,9 +52,7 @@ pub(super) fn create(
         return Ok(Err(NotChanged::Taken));
     }
     write_stores(tx, user.id, &stores)?;
-    let change = Change::new(AuditAction::UserCreated, None, user.id, by, user.created_at);
-    let told = described(&user.email, user.role, &stores);
-    audit::write(tx, Change { to: Some(told.into()), ..change })?;
+    audit::write(tx, user_kept::created(user, &stores, by))?;
     Ok(Ok(()))
 }
 
@@ -72,7 +70,7 @@ pub(super) fn find_by_email(
     first(connection, sql, [email.as_str()], |row| {
         let user = read(row)?;
         let kept: Option<Vec<u8>> = row.get(USER_COLUMN_COUNT)?;
-        let hash = kept.map(|kept| open(sealer, user.id, &kept)).transpose()?;
+        let hash = kept.map(|kept| open_password(sealer, user.id, &kept)).transpose()?;
         Ok((user, hash))
     })
 }
@@ -116,7 +114,7 @@ pub(super) fn change(
             id.as_bytes(),
             email.as_str(),
             role.as_str(),
-            change.password_hash.as_ref().map(|hash| seal(tx.sealer, id, hash)),
+            change.password_hash.as_ref().map(|hash| seal_password(tx.sealer, id, hash)),
         ],
     )?;
     write_stores(tx, id, &stores)?;
@@ -130,7 +128,9 @@ pub(super) fn change(
         has_password: before.has_password || change.password_hash.is_some(),
         ..before.clone()
     };
-    note_change(tx, &before, &after, change.password_hash.is_some(), (by, now))?;
+    for change in user_kept::changed(&before, &after, change.password_hash.is_some(), (by, now)) {
+        audit::write(tx, change)?;
+    }
     Ok(Ok(after))
 }
 
@@ -151,36 +151,8 @@ pub(super) fn delete(
     ] {
         tx.execute(sql, [id.as_bytes()])?;
     }
-    let change = Change::new(AuditAction::UserDeleted, None, id, by, now);
-    let told = described(&user.email, user.role, &user.stores);
-    audit::write(tx, Change { from: Some(told.into()), ..change })?;
+    audit::write(tx, user_kept::deleted(&user, by, now))?;
     Ok(Ok(()))
-}
-
-/// An entry of what differs, and one of its own for a new password.
-fn note_change(
-    tx: &Tx<'_>,
-    before: &User,
-    after: &User,
-    has_new_password: bool,
-    (by, now): (&Actor, Timestamp),
-) -> Result<()> {
-    let [mut from, mut to] = [before, after].map(|user| described(&user.email, user.role, &user.stores));
-    for name in ["email", "role", "stores"] {
-        if from.get(name) == to.get(name) {
-            from.shift_remove(name);
-            to.shift_remove(name);
-        }
-    }
-    let change = |action| Change::new(action, None, after.id, by, now);
-    if !to.is_empty() {
-        let change = change(AuditAction::UserChanged);
-        audit::write(tx, Change { from: Some(from.into()), to: Some(to.into()), ..change })?;
-    }
-    if has_new_password {
-        audit::write(tx, change(AuditAction::UserPasswordChanged))?;
-    }
-    Ok(())
 }
 
 /// Whether somebody else is an admin who can sign in: with a password, or with a link used before.
@@ -193,14 +165,6 @@ fn has_other_admin(tx: &Tx<'_>, id: UserId) -> Result<bool> {
 fn is_taken(tx: &Tx<'_>, id: UserId, email: &Email) -> Result<bool> {
     let sql = "SELECT 1 FROM users WHERE email = ?1 AND id <> ?2";
     Ok(tx.connection.prepare_cached(sql)?.exists(params![email.as_str(), id.as_bytes()])?)
-}
-
-/// An admin has every store and needs no list.
-fn stores_of(role: Role, stores: &[StoreId]) -> Vec<StoreId> {
-    let mut stores = if role == Role::Admin { Vec::new() } else { stores.to_vec() };
-    stores.sort();
-    stores.dedup();
-    stores
 }
 
 fn are_there(tx: &Tx<'_>, stores: &[StoreId]) -> Result<bool> {
@@ -221,27 +185,6 @@ fn write_stores(tx: &Tx<'_>, id: UserId, stores: &[StoreId]) -> Result<()> {
         )?;
     }
     Ok(())
-}
-
-fn described(email: &Email, role: Role, stores: &[StoreId]) -> Map<String, Value> {
-    let stores: Vec<&str> = stores.iter().map(StoreId::as_str).collect();
-    let told = [("email", json!(email.as_str())), ("role", json!(role.as_str())), ("stores", json!(stores))];
-    told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn place_of(id: UserId) -> String {
-    format!("user/{id}/password_hash")
-}
-
-fn seal(sealer: &Sealer, id: UserId, hash: &SecretString) -> Vec<u8> {
-    sealer.seal(&place_of(id), hash.expose_secret().as_bytes())
-}
-
-fn open(sealer: &Sealer, id: UserId, kept: &[u8]) -> Result<SecretString> {
-    let place = place_of(id);
-    let hash = sealer.open(&place, kept)?;
-    let hash = std::str::from_utf8(&hash).map_err(|_| unreadable("hash of a password", &place))?;
-    Ok(SecretString::from(hash))
 }
 
 /// Reads [`user_columns`].

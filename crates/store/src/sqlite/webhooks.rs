@@ -4,24 +4,22 @@ use std::time::Duration;
 
 use bocau_domain::limits::WEBHOOKS_PER_STORE_MAX;
 use bocau_domain::{
-    Actor, AuditAction, CustomHeader, EventPattern, PolicyOverrides, Reason, SigningSecret, SigningSecrets,
-    StoreId, Timestamp, Webhook, WebhookChange, WebhookId, WebhookUrl,
+    Actor, AuditAction, PolicyOverrides, Reason, StoreId, Timestamp, Webhook, WebhookChange, WebhookId,
+    WebhookUrl,
 };
 use rusqlite::{Connection, Row, named_params, params};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use zeroize::Zeroizing;
 
-use super::audit::{self, Change};
+use super::audit;
 use super::rows::{
-    all, first, from_count, json_text, millis, only, store_id, time, time_or_none, to_u64, unreadable, word,
-    word_or_none,
+    all, first, from_count, millis, only, store_id, time, time_or_none, to_u64, word, word_or_none,
 };
 use super::skipping::{Skip, skip_some};
 use super::tx::Tx;
-use super::webhook_audit;
+use crate::change::Change;
 use crate::seal::Sealer;
-use crate::{NotChanged, Result, Routes, SKIP_BATCH, StoreError, WebhookChanged};
+use crate::webhook_kept::{Kept, open_headers, open_secrets, read_patterns, read_schedule};
+use crate::{NotChanged, Result, Routes, SKIP_BATCH, WebhookChanged, webhook_told};
 
 /// For [`read`].
 macro_rules! webhook_columns {
@@ -60,7 +58,7 @@ pub(super) fn create(
     )?;
     write(tx, webhook)?;
     tx.bump_config(&webhook.store)?;
-    webhook_audit::created(tx, webhook, by)?;
+    audit::write(tx, webhook_told::created(webhook, by))?;
     Ok(Ok(()))
 }
 
@@ -100,7 +98,9 @@ pub(super) fn change(
     let webhook = webhook.changed(change.clone(), now);
     write(tx, &webhook)?;
     tx.bump_config(store)?;
-    webhook_audit::changed(tx, &before, &webhook, change.secret.is_some(), by)?;
+    for change in webhook_told::changed(&before, &webhook, change.secret.is_some(), by) {
+        audit::write(tx, change)?;
+    }
     let skipped = if change.enabled == Some(false) {
         skip_some(tx, id, Skip::Disabled(Reason::WebhookDisabled), SKIP_BATCH)?
     } else {
@@ -163,11 +163,7 @@ fn find(tx: &Tx<'_>, store: &StoreId, id: WebhookId) -> Result<Option<Webhook>> 
 /// Writes everything that can change.
 fn write(tx: &Tx<'_>, webhook: &Webhook) -> Result<()> {
     let policy = &webhook.policy;
-    let events: Vec<String> = webhook.events.iter().map(ToString::to_string).collect();
-    let schedule: Option<Vec<i64>> =
-        policy.schedule.as_ref().map(|waits| waits.iter().copied().map(millis).collect());
-    let place = Place(webhook.id);
-    let seal_secret = |what, secret: &SigningSecret| tx.sealer.seal(&place.of(what), secret.expose_bytes());
+    let kept = Kept::of(webhook, tx.sealer)?;
     let previous = webhook.secrets.previous.as_ref();
     tx.execute(
         "UPDATE webhooks SET url = :url, enabled = :enabled, disabled_reason = :reason, updated_at = :updated_at, \
@@ -180,16 +176,16 @@ fn write(tx: &Tx<'_>, webhook: &Webhook) -> Result<()> {
             ":enabled": webhook.enabled,
             ":reason": webhook.disabled_reason.map(Reason::as_str),
             ":updated_at": webhook.updated_at.as_millis(),
-            ":events": json_text(&events)?,
+            ":events": kept.events,
             ":description": webhook.description,
             ":max_attempts": policy.max_attempts,
             ":interval": policy.interval.map(millis),
-            ":schedule": schedule.map(|waits| json_text(&waits)).transpose()?,
+            ":schedule": kept.schedule,
             ":timeout": policy.timeout.map(millis),
-            ":secret": seal_secret("secret", &webhook.secrets.current),
-            ":previous": previous.map(|(secret, _)| seal_secret("previous_secret", secret)),
+            ":secret": kept.secret,
+            ":previous": kept.previous_secret,
             ":previous_until": previous.map(|(_, until)| until.as_millis()),
-            ":headers": seal_headers(tx.sealer, place, &webhook.headers)?,
+            ":headers": kept.headers,
         },
     )?;
     Ok(())
@@ -198,16 +194,11 @@ fn write(tx: &Tx<'_>, webhook: &Webhook) -> Result<()> {
 /// Reads [`webhook_columns`] of a webhook that is not deleted.
 fn read(row: &Row<'_>, sealer: &Sealer) -> Result<Webhook> {
     let id = WebhookId::from_bytes(row.get(0)?);
-    let place = Place(id);
     let span = |column| -> Result<Option<Duration>> {
         Ok(row.get::<_, Option<i64>>(column)?.map(|millis| Duration::from_millis(to_u64(millis))))
     };
-    let previous = match (row.get::<_, Option<Vec<u8>>>(14)?, time_or_none(row, 15)?) {
-        (Some(value), Some(until)) => {
-            Some((open_secret(sealer, &place.of("previous_secret"), &value)?, until))
-        }
-        _ => None,
-    };
+    let (secret, previous): (Vec<u8>, Option<Vec<u8>>) = (row.get(13)?, row.get(14)?);
+    let previous = (previous.as_deref(), time_or_none(row, 15)?);
     Ok(Webhook {
         id,
         store: store_id(row, 1)?,
@@ -224,60 +215,7 @@ fn read(row: &Row<'_>, sealer: &Sealer) -> Result<Webhook> {
             schedule: word_or_none(row, 11, "list of waits", read_schedule)?,
             timeout: span(12)?,
         },
-        secrets: SigningSecrets {
-            current: open_secret(sealer, &place.of("secret"), &row.get::<_, Vec<u8>>(13)?)?,
-            previous,
-        },
-        headers: open_headers(sealer, place, &row.get::<_, Vec<u8>>(16)?)?,
+        secrets: open_secrets(sealer, id, &secret, previous)?,
+        headers: open_headers(sealer, id, &row.get::<_, Vec<u8>>(16)?)?,
     })
-}
-
-fn read_patterns(text: &str) -> Option<Vec<EventPattern>> {
-    let patterns: Vec<String> = serde_json::from_str(text).ok()?;
-    patterns.iter().map(|pattern| EventPattern::from_stored(pattern)).collect()
-}
-
-fn read_schedule(text: &str) -> Option<Vec<Duration>> {
-    let waits: Vec<u64> = serde_json::from_str(text).ok()?;
-    Some(waits.into_iter().map(Duration::from_millis).collect())
-}
-
-/// Where a sealed value of a webhook lies.
-#[derive(Clone, Copy)]
-struct Place(WebhookId);
-
-impl Place {
-    fn of(self, what: &str) -> String {
-        format!("webhook/{}/{what}", self.0)
-    }
-}
-
-fn open_secret(sealer: &Sealer, place: &str, value: &[u8]) -> Result<SigningSecret> {
-    let bytes = sealer.open(place, value)?;
-    SigningSecret::from_bytes(bytes.to_vec()).map_err(|_| unreadable("signing secret", place))
-}
-
-/// The whole list is sealed, the names too: which headers a receiver asks for is nobody's business.
-fn seal_headers(sealer: &Sealer, place: Place, headers: &[CustomHeader]) -> Result<Vec<u8>> {
-    let list: Vec<(&str, &str)> =
-        headers.iter().map(|header| (header.name.as_str(), header.value.expose_secret())).collect();
-    let text = Zeroizing::new(json_text(&list)?);
-    Ok(sealer.seal(&place.of("headers"), text.as_bytes()))
-}
-
-fn open_headers(sealer: &Sealer, place: Place, value: &[u8]) -> Result<Vec<CustomHeader>> {
-    let place = place.of("headers");
-    let text = sealer.open(&place, value)?;
-    let list: Vec<(String, SecretText)> = serde_json::from_slice(&text)
-        .map_err(|_| StoreError::Corrupt(format!("{place} is no list of headers")))?;
-    Ok(list.into_iter().map(|(name, SecretText(value))| CustomHeader { name, value }).collect())
-}
-
-/// A text that goes from JSON straight into a [`SecretString`].
-struct SecretText(SecretString);
-
-impl<'de> serde::Deserialize<'de> for SecretText {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(SecretString::from(text)))
-    }
 }

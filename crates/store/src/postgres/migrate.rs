@@ -1,0 +1,83 @@
+//! The schema's steps, forward only. This program runs on its own schema and on newer ones.
+
+use refinery::{Runner, embed_migrations};
+use tokio_postgres::Client;
+
+use super::connection::PostgresUrl;
+use super::errors::text_of;
+use crate::seal::Sealer;
+use crate::{Result, StoreError};
+
+embed_migrations!("migrations/postgres");
+
+/// Held while a node brings the schema up to date: of two that start at once, one waits.
+const LOCK: i64 = 0x626f_6361_7500_0001;
+/// The oldest server that is known to do all that is asked of it.
+const SERVER_VERSION_MIN: i32 = 15_00_00;
+
+/// The sealed value that tells which master key a database belongs to.
+const CANARY: &str = "master_key";
+const CANARY_TEXT: &[u8] = b"bocau";
+
+/// Brings the schema up to what this program knows.
+pub(super) async fn migrate(url: &PostgresUrl, sealer: &Sealer) -> Result<()> {
+    let mut client = url.connect().await?;
+    check_version(&client).await?;
+    client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
+    // Steps of a newer version are in the database and not here: that is no reason to abort.
+    let runner = migrations::runner().set_abort_missing(false).set_abort_divergent(true);
+    runner.run_async(&mut client).await.map_err(|error| refused(&error))?;
+    check_all_applied(&runner, &mut client).await?;
+    check_master_key(&client, sealer).await?;
+    // With the connection, the lock goes too.
+    Ok(())
+}
+
+async fn check_version(client: &Client) -> Result<()> {
+    let row = client.query_one("SELECT current_setting('server_version_num')::int", &[]).await?;
+    let version: i32 = row.try_get(0)?;
+    if version < SERVER_VERSION_MIN {
+        return Err(StoreError::Refused(format!(
+            "PostgreSQL 15 or newer is needed, this is {}",
+            version / 10_000
+        )));
+    }
+    Ok(())
+}
+
+/// The schema version of a database; `None` where there is none of ours. Changes nothing, and may run beside
+/// servers.
+pub async fn schema_version(url: &PostgresUrl) -> Result<Option<i32>> {
+    let client = url.connect().await?;
+    let history = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
+    if !client.query_one(history, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    Ok(client.query_one("SELECT max(version) FROM refinery_schema_history", &[]).await?.try_get(0)?)
+}
+
+/// A database that has gone another way, without one of our steps, is not ours.
+async fn check_all_applied(runner: &Runner, client: &mut Client) -> Result<()> {
+    let applied = runner.get_applied_migrations_async(client).await.map_err(|error| refused(&error))?;
+    match runner.get_migrations().iter().find(|known| !applied.contains(known)) {
+        None => Ok(()),
+        Some(missing) => Err(StoreError::Refused(format!("the database lacks the migration {missing}"))),
+    }
+}
+
+fn refused(error: &refinery::Error) -> StoreError {
+    let cause =
+        std::error::Error::source(error).and_then(|source| source.downcast_ref::<tokio_postgres::Error>());
+    let text = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {}", text_of(cause)));
+    StoreError::Refused(format!("the schema could not be migrated: {text}"))
+}
+
+/// Ties a new database to its master key, and refuses one that is tied to another: better at the start than
+/// with the first delivery, or as API keys that no longer work.
+async fn check_master_key(client: &Client, sealer: &Sealer) -> Result<()> {
+    let write = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    client.execute(write, &[&CANARY, &sealer.seal(CANARY, CANARY_TEXT)]).await?;
+    let value: Vec<u8> =
+        client.query_one("SELECT value FROM meta WHERE key = $1", &[&CANARY]).await?.try_get(0)?;
+    sealer.open(CANARY, &value).map(drop)
+}

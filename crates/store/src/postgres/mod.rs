@@ -1,0 +1,185 @@
+//! The backend for several nodes: `PostgreSQL` 15 or newer.
+//!
+//! Every verb is one transaction on a connection of a pool. What is done stands in one file per subject, twins of
+//! the files of `sqlite`; `verbs` sends the trait's verbs there, save those of the subjects with a trait of their
+//! own. `connection` makes connections, `notices` hears what other nodes tell, `tx` is what a verb works with, `partitions` makes the parts of days,
+//! `rows` turns rows into domain types and back, and `migrate` brings the schema up to date.
+
+mod audit;
+mod claims;
+mod connection;
+mod errors;
+mod figures;
+mod inboxes;
+mod journal;
+mod keys;
+mod listing;
+mod migrate;
+mod notices;
+mod partitions;
+mod people;
+mod query;
+mod resend;
+mod resend_jobs;
+mod results;
+mod rows;
+mod sessions;
+mod skipping;
+mod stores;
+mod sweep;
+mod tally;
+mod tx;
+mod users;
+mod verbs;
+mod webhooks;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bocau_domain::{AuditIds, Rng};
+use deadpool_postgres::Pool;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+pub use connection::PostgresUrl;
+pub use migrate::schema_version;
+
+use crate::seal::{MasterKey, Sealer};
+use crate::{Result, StoreError};
+use connection::Use;
+use partitions::Days;
+use tx::{Connection, Tx};
+
+/// Connections of one node, unless the options say otherwise.
+pub const CONNECTION_COUNT_DEFAULT: usize = 12;
+/// Verbs that may write at once; more than anybody has memory for.
+const INSIDE_MAX: u32 = 1_000_000;
+/// How often a verb is run again that another transaction stood in the way of.
+const RUNS_MAX: usize = 5;
+
+/// How to open a [`PostgresStore`].
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// Where the database is.
+    pub url: PostgresUrl,
+    /// What secrets are sealed with; the same on every node.
+    pub master_key: MasterKey,
+    /// Dice for the nonces of what is sealed.
+    pub rng: Arc<dyn Rng>,
+    /// Connections at most; a third of them is for whoever looks something up for a person.
+    pub connection_count: usize,
+}
+
+impl PostgresOptions {
+    /// With the usual settings.
+    pub fn new(url: PostgresUrl, master_key: MasterKey, rng: Arc<dyn Rng>) -> Self {
+        Self { url, master_key, rng, connection_count: CONNECTION_COUNT_DEFAULT }
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("url", &self.url)
+            .field("connection_count", &self.connection_count)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The store in a `PostgreSQL` database, which any number of processes share.
+pub struct PostgresStore {
+    url: PostgresUrl,
+    sealer: Arc<Sealer>,
+    audit_ids: Arc<AuditIds>,
+    /// For whoever looks something up for a person.
+    lookups: Pool,
+    /// For verbs that write, and what deliveries and sign-ins wait for: no report holds them up.
+    work: Pool,
+    days: Days,
+    /// Taken by every verb that writes for as long as it runs; closing takes all.
+    inside: Semaphore,
+}
+
+impl PostgresStore {
+    /// Connects to the database and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] for a server that is too old or a schema that has gone another way;
+    /// [`StoreError::Corrupt`] for another master key; [`StoreError::Unavailable`] where no connection is made.
+    pub async fn open(options: PostgresOptions) -> Result<Self> {
+        let PostgresOptions { url, master_key, rng, connection_count } = options;
+        let sealer = Arc::new(Sealer::new(&master_key, rng));
+        migrate::migrate(&url, &sealer).await?;
+        let for_lookups = (connection_count / 3).max(1);
+        let audit_ids = Arc::new(AuditIds::new(sealer.rng()));
+        Ok(Self {
+            lookups: connection::pool(&url, for_lookups, Use::Lookups)?,
+            work: connection::pool(&url, connection_count.saturating_sub(for_lookups), Use::Work)?,
+            url,
+            sealer,
+            audit_ids,
+            days: Days::default(),
+            inside: Semaphore::new(INSIDE_MAX as usize),
+        })
+    }
+
+    /// A connection for a look-up for a person.
+    async fn lookup(&self) -> Result<Connection> {
+        Ok(Connection(self.lookups.get().await?))
+    }
+
+    /// A connection for what deliveries and sign-ins wait for.
+    async fn urgent(&self) -> Result<Connection> {
+        Ok(Connection(self.work.get().await?))
+    }
+
+    /// Held by a verb that writes, so that closing waits for it.
+    fn enter(&self) -> Result<SemaphorePermit<'_>> {
+        self.inside.try_acquire().map_err(|_| StoreError::Closed)
+    }
+
+    async fn begin(&self) -> tx::Result<Tx> {
+        Tx::begin(&self.work, &self.sealer, &self.audit_ids).await
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Runs a verb in a transaction of its own, and again where another stood in its way: `$verb` is an expression of
+/// a `Result` that may be evaluated more than once.
+macro_rules! transact {
+    ($store:expr, |$tx:ident| $verb:expr) => {{
+        let inside = $store.enter();
+        let mut run = 1;
+        loop {
+            if let Err(closed) = &inside {
+                break Err(closed.clone());
+            }
+            let end = async {
+                let $tx = $store.begin().await?;
+                match $verb {
+                    Ok(value) => $tx.commit().await.map(|()| value),
+                    Err(failed) => {
+                        $tx.roll_back().await;
+                        Err(failed)
+                    }
+                }
+            }
+            .await;
+            match end {
+                Ok(value) => break Ok(value),
+                Err($crate::postgres::errors::Failed::Conflict(text)) if run < $crate::postgres::RUNS_MAX => {
+                    tracing::debug!(run, text, "another transaction stood in the way; running it again");
+                    $store.days.forget();
+                    run += 1;
+                }
+                Err(failed) => break Err($crate::StoreError::from(failed)),
+            }
+        }
+    }};
+}
+use transact;

@@ -1,0 +1,242 @@
+//! Writing how attempts ended: rows of the history, and the deliveries' new states where the claims hold.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bocau_domain::transition::AttemptEnd;
+use bocau_domain::{
+    Actor, Attempt, AuditAction, Delivery, DeliveryId, Input, Outcome, Reason, Refusal, Status, StoreId,
+    Timestamp, WebhookId, transition,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::audit;
+use super::rows::{
+    Changed, DELIVERY_COLUMN_COUNT, delivery, delivery_columns, insert_attempts, only, store_id,
+    update_states, uuid,
+};
+use super::skipping::{Skip, skip_some};
+use super::tx::{Result, Tx};
+use crate::change::Change;
+use crate::results::{AttemptRecord, Recorded};
+use crate::tally::Failure;
+use crate::{SKIP_BATCH, StoreError};
+
+/// What the history says of an attempt whose end nobody knows.
+const INTERRUPTED_TEXT: &str =
+    "the server stopped before the end was recorded: it may or may not have been sent";
+
+/// A delivery as it was found and as it now stands.
+pub(super) struct Held {
+    pub(super) store: StoreId,
+    was: Status,
+    pub(super) delivery: Delivery,
+}
+
+impl Held {
+    pub(super) fn new(store: StoreId, delivery: Delivery) -> Self {
+        Self { store, was: delivery.state.status, delivery }
+    }
+
+    pub(super) fn changed(&self) -> Changed<'_> {
+        Changed { store: &self.store, was: self.was, delivery: &self.delivery }
+    }
+}
+
+/// Records attempts, one after the other.
+pub(super) async fn record(tx: &Tx, records: &[AttemptRecord]) -> Result<Vec<Recorded>> {
+    // Before any row is held, in the order of everybody who changes a store's configuration.
+    let gone = records.iter().filter(|record| record.gone.is_some());
+    tx.lock_stores(&gone.map(|record| &record.claim.store).collect()).await?;
+    let wanted: Vec<(&StoreId, DeliveryId)> =
+        records.iter().map(|record| (&record.claim.store, record.claim.delivery)).collect();
+    let mut held = hold(tx, &wanted).await?;
+    let mut history = Vec::with_capacity(records.len());
+    let mut answers = Vec::with_capacity(records.len());
+    for record in records {
+        answers.push(match held.get_mut(&record.claim.delivery) {
+            Some(held) if held.store == record.claim.store => record_one(tx, held, record, &mut history)?,
+            _ => Recorded::Vanished,
+        });
+    }
+    let changed: Vec<Changed<'_>> = held.values().map(Held::changed).collect();
+    update_states(tx, &changed).await?;
+    insert_attempts(tx, &history).await?;
+    for (record, answer) in records.iter().zip(&mut answers) {
+        if let (Recorded::Moved { webhook_disabled, delivery, .. }, Some(url)) = (answer, &record.gone)
+            && let Some(webhook) = delivery.webhook_id
+        {
+            *webhook_disabled =
+                disable_gone(tx, &record.claim.store, webhook, url, record.ended_at()).await?;
+        }
+    }
+    Ok(answers)
+}
+
+fn record_one(
+    tx: &Tx,
+    held: &mut Held,
+    record: &AttemptRecord,
+    history: &mut Vec<(DeliveryId, Attempt)>,
+) -> Result<Recorded> {
+    let Held { store, delivery, .. } = held;
+    let holds = delivery.state.claim == record.claim.claim && delivery.state.claimed_until.is_some();
+    let input = if holds {
+        Input::AttemptEnded(AttemptEnd {
+            trigger: record.trigger,
+            started_at: record.started_at,
+            ended_at: record.ended_at(),
+            outcome: record.outcome,
+            status_code: record.status_code,
+            gone: record.gone.is_some(),
+            retry_after: record.retry_after,
+            policy: &record.policy,
+        })
+    } else {
+        Input::StaleAttempt
+    };
+    delivery.state = transition(&delivery.state, &input).map_err(impossible)?;
+    let number = delivery.state.last_number;
+    history.push((delivery.id, history_row(record, number)));
+    tx.tally().attempt(record);
+    if !holds {
+        return Ok(Recorded::Stale { number });
+    }
+    delivery.last_error.clone_from(&record.error);
+    delivery.last_outcome = Some(record.outcome);
+    delivery.last_duration = Some(record.duration);
+    if record.outcome != Outcome::Success {
+        let failure = Failure {
+            at: record.ended_at(),
+            outcome: record.outcome,
+            error: record.error.clone(),
+            status_code: record.status_code,
+        };
+        tx.tally().failure(store, delivery.id, delivery.webhook_id, failure);
+    }
+    Ok(Recorded::Moved { delivery: Box::new(delivery.clone()), number, webhook_disabled: false })
+}
+
+/// Notes that a claim ended without a result; the row of the history is to be written.
+pub(super) fn lapse(tx: &Tx, held: &mut Held, now: Timestamp) -> Result<(DeliveryId, Attempt)> {
+    let Held { store, delivery, .. } = held;
+    let trigger = delivery.state.next_trigger(delivery.is_test);
+    delivery.state = transition(&delivery.state, &Input::ClaimLapsed).map_err(impossible)?;
+    let attempt = Attempt {
+        number: delivery.state.last_number,
+        trigger,
+        // When it began, if it did, died with whoever held the claim.
+        started_at: now,
+        duration: Duration::ZERO,
+        outcome: Outcome::Interrupted,
+        status_code: None,
+        error: Some(INTERRUPTED_TEXT.into()),
+        request_headers: Vec::new(),
+        response_headers: Vec::new(),
+        response_body: Vec::new(),
+        response_truncated: false,
+    };
+    delivery.last_error.clone_from(&attempt.error);
+    delivery.last_outcome = Some(attempt.outcome);
+    delivery.last_duration = None;
+    let error = delivery.last_error.clone();
+    let failure = Failure { at: now, outcome: attempt.outcome, error, status_code: None };
+    tx.tally().failure(store, delivery.id, delivery.webhook_id, failure);
+    Ok((delivery.id, attempt))
+}
+
+/// These deliveries as they stand, of stores that are there, held to the end of the transaction.
+pub(super) async fn hold(tx: &Tx, wanted: &[(&StoreId, DeliveryId)]) -> Result<HashMap<DeliveryId, Held>> {
+    // Everybody holds rows in the order of their ids, so that nobody waits for one another.
+    let mut wanted = wanted.to_vec();
+    wanted.sort_unstable_by_key(|(_, id)| *id);
+    wanted.dedup();
+    let (Some((_, first)), Some((_, last))) = (wanted.first(), wanted.last()) else {
+        return Ok(HashMap::new());
+    };
+    let stores: Vec<&str> = wanted.iter().map(|(store, _)| store.as_str()).collect();
+    let ids: Vec<Uuid> = wanted.iter().map(|(_, id)| uuid(id.as_bytes())).collect();
+    // The bounds tell the server which days to look at.
+    let sql = concat!(
+        "SELECT ",
+        delivery_columns!(),
+        ", d.store_id FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS n (store_id, id, place) \
+         JOIN stores s ON s.id = n.store_id AND s.deleted_at IS NULL \
+         JOIN deliveries d ON d.store_id = n.store_id AND d.id = n.id AND d.id BETWEEN $3 AND $4 \
+         LEFT JOIN webhooks w ON w.id = d.webhook_id ORDER BY n.place FOR UPDATE OF d"
+    );
+    let bounds = (uuid(first.as_bytes()), uuid(last.as_bytes()));
+    let found = tx
+        .all(sql, &[&stores, &ids, &bounds.0, &bounds.1], |row| {
+            let delivery = delivery(row)?;
+            Ok((delivery.id, Held::new(store_id(row, DELIVERY_COLUMN_COUNT)?, delivery)))
+        })
+        .await?;
+    Ok(found.into_iter().collect())
+}
+
+/// One delivery as it stands, held to the end; `None` where it or its store is not there.
+pub(super) async fn hold_one(tx: &Tx, store: &StoreId, id: DeliveryId) -> Result<Option<Held>> {
+    Ok(hold(tx, &[(store, id)]).await?.remove(&id))
+}
+
+/// A transition that the code around it has ruled out.
+pub(super) fn impossible(refusal: Refusal) -> StoreError {
+    StoreError::Corrupt(format!("the columns of a delivery contradict one another: {refusal}"))
+}
+
+fn history_row(record: &AttemptRecord, number: u32) -> Attempt {
+    Attempt {
+        number,
+        trigger: record.trigger,
+        started_at: record.started_at,
+        duration: record.duration,
+        outcome: record.outcome,
+        status_code: record.status_code,
+        error: record.error.clone(),
+        request_headers: record.request_headers.clone(),
+        response_headers: record.response_headers.clone(),
+        response_body: record.response_body.clone(),
+        response_truncated: record.response_truncated,
+    }
+}
+
+/// The receiver wants no more. Answers whether that disabled the webhook, which may be so already.
+async fn disable_gone(
+    tx: &Tx,
+    store: &StoreId,
+    webhook: WebhookId,
+    url: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let disabled = tx
+        .first(
+            "UPDATE webhooks SET enabled = FALSE, disabled_reason = $3, updated_at = $4 \
+             WHERE id = $1 AND store_id = $2 AND url = $5 AND enabled AND deleted_at IS NULL RETURNING id",
+            &[
+                &uuid(webhook.as_bytes()),
+                &store.as_str(),
+                &Reason::WebhookGone.as_str(),
+                &now.as_millis(),
+                &url,
+            ],
+            only::<Uuid>,
+        )
+        .await?;
+    if disabled.is_none() {
+        return Ok(false);
+    }
+    tx.bump_config(store).await?;
+    audit::write(
+        tx,
+        Change {
+            from: Some(json!({ "enabled": true })),
+            to: Some(json!({ "enabled": false, "disabled_reason": Reason::WebhookGone.as_str() })),
+            ..Change::new(AuditAction::WebhookDisabledByReceiver, Some(store), webhook, &Actor::System, now)
+        },
+    )
+    .await?;
+    skip_some(tx, webhook, Skip::Disabled(Reason::WebhookGone), SKIP_BATCH).await?;
+    Ok(true)
+}

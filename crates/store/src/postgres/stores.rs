@@ -1,0 +1,105 @@
+//! The stores themselves.
+
+use bocau_domain::{Actor, AuditAction, StoreId, StoreInfo, Timestamp};
+use serde_json::json;
+use tokio_postgres::Row;
+
+use super::audit;
+use super::rows::{from_count, from_u64, only, store_id, time, to_u64};
+use super::tx::{Connection, Result, Tx};
+use crate::NotChanged;
+use crate::change::Change;
+use crate::listing::{Page, StorePlace};
+
+pub(super) async fn create(
+    tx: &Tx,
+    store: &StoreInfo,
+    by: &Actor,
+) -> Result<std::result::Result<(), NotChanged>> {
+    tx.lock_store(&store.id).await?;
+    let sql = "SELECT deleted_at IS NOT NULL FROM stores WHERE id = $1";
+    match tx.first(sql, &[&store.id.as_str()], only::<bool>).await? {
+        Some(true) => return Ok(Err(NotChanged::BeingDeleted)),
+        Some(false) => return Ok(Err(NotChanged::Taken)),
+        None => {}
+    }
+    let created_at = store.created_at.as_millis();
+    tx.execute(
+        "INSERT INTO stores (id, name, created_at, config_version) VALUES ($1, $2, $3, $4)",
+        &[&store.id.as_str(), &store.name, &created_at, &first_config_version(created_at)],
+    )
+    .await?;
+    // A node may remember that it was not there.
+    tx.tell(&format!("config {}", store.id)).await?;
+    let change = Change {
+        to: Some(json!({ "name": store.name })),
+        ..Change::new(AuditAction::StoreCreated, Some(&store.id), &store.id, by, store.created_at)
+    };
+    audit::write(tx, change).await?;
+    Ok(Ok(()))
+}
+
+/// The first version of a store made at this moment. It is the moment itself and not 1, so that no version of a
+/// store of the same id that was deleted before ever comes back.
+fn first_config_version(created_at_millis: i64) -> i64 {
+    from_u64(to_u64(created_at_millis).max(1))
+}
+
+pub(super) async fn list(connection: &Connection, page: &Page<StorePlace>) -> Result<Vec<StoreInfo>> {
+    // Nothing is made later than this.
+    let (created_at, id) =
+        page.after.as_ref().map_or((i64::MAX, ""), |after| (after.created_at.as_millis(), after.id.as_str()));
+    let sql = "SELECT id, name, created_at FROM stores WHERE (created_at, id) < ($1, $2) AND deleted_at IS NULL \
+               ORDER BY created_at DESC, id DESC LIMIT $3";
+    connection.all(sql, &[&created_at, &id, &from_count(page.limit)], info).await
+}
+
+pub(super) async fn find(connection: &Connection, id: &StoreId) -> Result<Option<StoreInfo>> {
+    let sql = "SELECT id, name, created_at FROM stores WHERE id = $1 AND deleted_at IS NULL";
+    connection.first(sql, &[&id.as_str()], info).await
+}
+
+/// Whether the store is there, for lookups of what lies under it.
+pub(super) async fn is_there(connection: &Connection, id: &StoreId) -> Result<bool> {
+    connection.exists("SELECT 1 FROM stores WHERE id = $1 AND deleted_at IS NULL", &[&id.as_str()]).await
+}
+
+pub(super) async fn rename(
+    tx: &Tx,
+    id: &StoreId,
+    name: &str,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Option<StoreInfo>> {
+    tx.lock_store(id).await?;
+    let Some(store) = find(tx, id).await? else { return Ok(None) };
+    if store.name == name {
+        return Ok(Some(store));
+    }
+    tx.execute("UPDATE stores SET name = $2 WHERE id = $1", &[&id.as_str(), &name]).await?;
+    let change = Change {
+        from: Some(json!({ "name": store.name })),
+        to: Some(json!({ "name": name })),
+        ..Change::new(AuditAction::StoreRenamed, Some(id), id, by, now)
+    };
+    audit::write(tx, change).await?;
+    Ok(Some(StoreInfo { name: name.to_owned(), ..store }))
+}
+
+/// Only marks it: every verb looks at the mark, and sweeping removes the rows in small steps.
+pub(super) async fn delete(tx: &Tx, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool> {
+    tx.lock_store(id).await?;
+    let Some(store) = find(tx, id).await? else { return Ok(false) };
+    tx.execute("UPDATE stores SET deleted_at = $2 WHERE id = $1", &[&id.as_str(), &now.as_millis()]).await?;
+    tx.bump_config(id).await?;
+    let change = Change {
+        from: Some(json!({ "name": store.name })),
+        ..Change::new(AuditAction::StoreDeleted, Some(id), id, by, now)
+    };
+    audit::write(tx, change).await?;
+    Ok(true)
+}
+
+fn info(row: &Row) -> Result<StoreInfo> {
+    Ok(StoreInfo { id: store_id(row, 0)?, name: row.try_get(1)?, created_at: time(row, 2)? })
+}

@@ -1,0 +1,207 @@
+//! What a verb works with: a connection, and the transaction on it.
+
+use std::collections::HashSet;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bocau_domain::{AuditIds, StoreId};
+use deadpool_postgres::{Object, Pool};
+use parking_lot::{Mutex, MutexGuard};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::errors::Failed;
+use super::rows::to_u64;
+use super::tally;
+use crate::seal::Sealer;
+use crate::tally::Tally;
+
+/// The result of a step of a verb.
+pub(super) type Result<T> = std::result::Result<T, Failed>;
+
+/// Values of a statement.
+pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// The first word of all notices between nodes.
+pub(super) const CHANNEL: &str = "bocau";
+
+/// Spreads the locks of stores over so many: a commit for many stores must not use up the server's table of locks.
+const STORE_LOCKS: u32 = 256;
+/// The kinds of locks, which are the first half of their numbers.
+const STORE_LOCK: i32 = 0x626f_0001;
+const PEOPLE_LOCK: i32 = 0x626f_0002;
+const DAYS_LOCK: i32 = 0x626f_0003;
+const FIGURES_LOCK: i32 = 0x626f_0004;
+
+/// A connection of a pool, with short ways to ask.
+pub(super) struct Connection(pub(super) Object);
+
+impl Connection {
+    /// Every row that a query answers.
+    pub(super) async fn all<T>(
+        &self,
+        sql: &str,
+        params: Params<'_>,
+        read: impl Fn(&Row) -> Result<T> + Send,
+    ) -> Result<Vec<T>> {
+        let statement = self.0.prepare_cached(sql).await?;
+        self.0.query(&statement, params).await?.iter().map(read).collect()
+    }
+
+    /// The first row that a query answers.
+    pub(super) async fn first<T>(
+        &self,
+        sql: &str,
+        params: Params<'_>,
+        read: impl Fn(&Row) -> Result<T> + Send,
+    ) -> Result<Option<T>> {
+        let statement = self.0.prepare_cached(sql).await?;
+        self.0.query(&statement, params).await?.first().map(read).transpose()
+    }
+
+    /// Whether a query answers any row.
+    pub(super) async fn exists(&self, sql: &str, params: Params<'_>) -> Result<bool> {
+        Ok(self.first(sql, params, |_| Ok(())).await?.is_some())
+    }
+
+    /// Runs a statement that changes rows; answers how many.
+    pub(super) async fn execute(&self, sql: &str, params: Params<'_>) -> Result<usize> {
+        let statement = self.0.prepare_cached(sql).await?;
+        let changed = self.0.execute(&statement, params).await?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+}
+
+/// One transaction; it ends with [`Tx::commit`] or [`Tx::roll_back`]. One that is dropped before takes its
+/// connection with it, and the server rolls it back.
+pub(super) struct Tx {
+    connection: Option<Connection>,
+    pub(super) sealer: Arc<Sealer>,
+    /// The ids of the entries that it writes into the audit log.
+    pub(super) audit_ids: Arc<AuditIds>,
+    /// What it has changed and not counted yet.
+    tally: Mutex<Tally>,
+}
+
+impl Deref for Tx {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("it is there until the end")
+    }
+}
+
+impl Tx {
+    pub(super) async fn begin(pool: &Pool, sealer: &Arc<Sealer>, audit_ids: &Arc<AuditIds>) -> Result<Self> {
+        let connection = Connection(pool.get().await?);
+        connection.0.batch_execute("BEGIN").await?;
+        Ok(Self {
+            connection: Some(connection),
+            sealer: sealer.clone(),
+            audit_ids: audit_ids.clone(),
+            tally: Mutex::default(),
+        })
+    }
+
+    /// Where it is counted what the transaction changes.
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock()
+    }
+
+    /// Makes all durable.
+    pub(super) async fn commit(mut self) -> Result<()> {
+        let tally = std::mem::take(&mut *self.tally.lock());
+        tally::write(&self, tally).await?;
+        self.0.batch_execute("COMMIT").await?;
+        self.connection.take();
+        Ok(())
+    }
+
+    /// Undoes all, so that the connection can be used again.
+    pub(super) async fn roll_back(mut self) {
+        if self.0.batch_execute("ROLLBACK").await.is_ok() {
+            self.connection.take();
+        }
+    }
+
+    /// The version of the store's configuration; `None` where the store is not there.
+    pub(super) async fn config_version(&self, store: &StoreId) -> Result<Option<u64>> {
+        let sql = "SELECT config_version FROM stores WHERE id = $1 AND deleted_at IS NULL";
+        self.first(sql, &[&store.as_str()], |row| Ok(to_u64(row.try_get(0)?))).await
+    }
+
+    /// Makes whatever was routed by the store's configuration so far stale, and tells the other nodes.
+    pub(super) async fn bump_config(&self, store: &StoreId) -> Result<()> {
+        let sql = "UPDATE stores SET config_version = config_version + 1 WHERE id = $1";
+        self.execute(sql, &[&store.as_str()]).await?;
+        self.tell(&format!("config {store}")).await
+    }
+
+    /// Sends a notice to every node, this one too, when the transaction is committed.
+    pub(super) async fn tell(&self, notice: &str) -> Result<()> {
+        self.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &notice]).await.map(drop)
+    }
+
+    /// Held to the end by whoever changes the store's configuration: nobody else does, and no events come in
+    /// by what was before. A verb takes it before it looks at what it changes.
+    pub(super) async fn lock_store(&self, store: &StoreId) -> Result<()> {
+        let sql = "SELECT pg_advisory_xact_lock($1, $2)";
+        self.execute(sql, &[&STORE_LOCK, &lock_of(store)]).await.map(drop)
+    }
+
+    /// Held to the end by whoever writes events of these stores: their configuration stays as it is.
+    pub(super) async fn share_stores(&self, stores: &HashSet<&StoreId>) -> Result<()> {
+        let sql = "SELECT pg_advisory_xact_lock_shared($1, n) FROM unnest($2::int[]) AS n";
+        self.execute(sql, &[&STORE_LOCK, &locks_of(stores)]).await.map(drop)
+    }
+
+    /// [`Tx::lock_store`] of several.
+    pub(super) async fn lock_stores(&self, stores: &HashSet<&StoreId>) -> Result<()> {
+        if stores.is_empty() {
+            return Ok(());
+        }
+        let sql = "SELECT pg_advisory_xact_lock($1, n) FROM unnest($2::int[]) AS n";
+        self.execute(sql, &[&STORE_LOCK, &locks_of(stores)]).await.map(drop)
+    }
+
+    /// Held to the end by whoever changes people, links or the platform's keys.
+    pub(super) async fn lock_people(&self) -> Result<()> {
+        self.execute("SELECT pg_advisory_xact_lock($1, 0)", &[&PEOPLE_LOCK]).await.map(drop)
+    }
+
+    /// Held to the end by whoever makes or drops the parts of days.
+    pub(super) async fn lock_days(&self) -> Result<()> {
+        self.execute("SELECT pg_advisory_xact_lock($1, 0)", &[&DAYS_LOCK]).await.map(drop)
+    }
+
+    /// Held to the end by whoever folds the counters; false where another does.
+    pub(super) async fn try_lock_figures(&self) -> Result<bool> {
+        let sql = "SELECT pg_try_advisory_xact_lock($1, 0)";
+        Ok(self.first(sql, &[&FIGURES_LOCK], |row| Ok(row.try_get(0)?)).await?.unwrap_or(false))
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Some(Connection(object)) = self.connection.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+/// In the order in which everybody takes them, so that no two wait for one another.
+fn locks_of(stores: &HashSet<&StoreId>) -> Vec<i32> {
+    let mut locks: Vec<i32> = stores.iter().map(|store| lock_of(store)).collect();
+    locks.sort_unstable();
+    locks.dedup();
+    locks
+}
+
+/// FNV-1a: the same on every node, whatever it is built with.
+fn lock_of(store: &StoreId) -> i32 {
+    let hash = store
+        .as_str()
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    i32::try_from(hash % STORE_LOCKS).expect("it is below the number of locks")
+}
