@@ -6,13 +6,17 @@
 //!
 //! - [`keys`]: API keys
 //! - [`sessions`]: the sessions of people, and how long they last
+//! - [`client`]: from which machine a request comes
 //! - [`cookies`]: the cookies that carry them
 //! - [`origin`]: where a request comes from: other people's pages may not act with a person's cookie
+//! - [`notices`]: that a session or key may be no more, for those who answer it for long
 //! - [`passwords`]: hashing, and how much of it goes on at once
 //! - [`throttle`]: how often somebody may be wrong
 
+pub mod client;
 pub mod cookies;
 pub mod keys;
+pub mod notices;
 pub mod origin;
 pub mod passwords;
 mod remembered;
@@ -22,7 +26,7 @@ pub mod throttle;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use bocau_domain::{Actor, ApiKey, Owner, Role, Scope, Scopes, StoreId, User};
+use bocau_domain::{Actor, ApiKey, Owner, Role, Scope, Scopes, StoreId, Timestamp, User};
 use bocau_store::{Session, SignedIn};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -30,6 +34,7 @@ use http::request::Parts;
 use crate::problem::{Kind, Problem, text};
 use crate::router::Api;
 use cookies::CookieName;
+use notices::Notice;
 
 /// How long a key or a session is remembered before it is looked up again.
 pub const REMEMBER: Duration = Duration::from_secs(5);
@@ -40,8 +45,16 @@ pub struct Caller(Who);
 
 #[derive(Debug, Clone)]
 enum Who {
-    Key(Box<ApiKey>),
+    Key(Box<CallerKey>),
     Session(Box<CallerSession>),
+}
+
+/// The key that a program calls with.
+#[derive(Debug, Clone)]
+struct CallerKey {
+    /// The keyed hash of it; none for the key of the environment, which is in no database.
+    hash: Option<[u8; 32]>,
+    key: ApiKey,
 }
 
 /// The session that a person calls with.
@@ -75,12 +88,42 @@ impl CallerSession {
 }
 
 impl Caller {
-    fn with_key(key: ApiKey) -> Self {
-        Self(Who::Key(Box::new(key)))
+    fn with_key(hash: Option<[u8; 32]>, key: ApiKey) -> Self {
+        Self(Who::Key(Box::new(CallerKey { hash, key })))
     }
 
     fn with_session(hash: [u8; 32], session: Session) -> Self {
         Self(Who::Session(Box::new(CallerSession { hash, session })))
+    }
+
+    /// The caller as they stand now, not as they are remembered; an `unauthorized` problem where they are nobody
+    /// any more.
+    pub(crate) async fn anew(&self, api: &Api) -> Result<Self, Problem> {
+        match &self.0 {
+            Who::Key(own) => match own.hash {
+                Some(hash) => keys::look_up(api, hash).await,
+                None => Ok(self.clone()),
+            },
+            Who::Session(signed) => sessions::look_up(api, signed.hash).await,
+        }
+    }
+
+    /// Whether the caller's time is over, as far as is known of them.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        match &self.0 {
+            Who::Key(own) => own.key.is_expired(now),
+            Who::Session(signed) => signed.session.expires_at <= now,
+        }
+    }
+
+    /// Whether a notice is about the caller's own key, session or user.
+    pub(crate) fn is_meant_by(&self, notice: &Notice) -> bool {
+        match (notice, &self.0) {
+            (Notice::Key(id), Who::Key(own)) => own.key.id == *id,
+            (Notice::Session(hash), Who::Session(signed)) => signed.hash == *hash,
+            (Notice::User(id), Who::Session(signed)) => signed.user().is_some_and(|user| user.id == *id),
+            _ => false,
+        }
     }
 
     /// The store of a path, where the caller reaches it and may do `scope` there. Another's store is not
@@ -97,7 +140,7 @@ impl Caller {
     /// What the caller may do in the stores it reaches.
     pub fn scopes(&self) -> Scopes {
         match &self.0 {
-            Who::Key(key) => key.scopes,
+            Who::Key(own) => own.key.scopes,
             Who::Session(signed) => match &signed.session.who {
                 SignedIn::User(user) => scopes_of(user.role),
                 SignedIn::Portal { role, .. } => scopes_of(*role),
@@ -143,7 +186,7 @@ impl Caller {
     /// As whom the audit log knows the caller.
     pub fn actor(&self) -> Actor {
         match &self.0 {
-            Who::Key(key) => Actor::Key { id: key.id, name: key.name.clone() },
+            Who::Key(own) => Actor::Key { id: own.key.id, name: own.key.name.clone() },
             Who::Session(signed) => match &signed.session.who {
                 SignedIn::User(user) => Actor::User { id: user.id, email: user.email.clone() },
                 SignedIn::Portal { store, .. } => Actor::Portal { store: store.id.clone() },
@@ -154,7 +197,7 @@ impl Caller {
     /// The stores that the caller is confined to; none where it reaches all.
     pub fn own_stores(&self) -> Option<&[StoreId]> {
         match &self.0 {
-            Who::Key(key) => match &key.owner {
+            Who::Key(own) => match &own.key.owner {
                 Owner::Platform => None,
                 Owner::Store(store) => Some(std::slice::from_ref(store)),
             },
@@ -204,7 +247,7 @@ impl FromRequestParts<Api> for Caller {
             let token = value.to_str().ok().and_then(bearer).ok_or_else(nobody)?;
             return api.keys().caller(api, token).await;
         }
-        let names: &[CookieName] = if parts.headers.contains_key(origin::PORTAL_HEADER) {
+        let names: &[CookieName] = if origin::is_portal_page(parts) {
             &[CookieName::Portal]
         } else {
             &[CookieName::Session, CookieName::Portal]

@@ -11,6 +11,7 @@ use bocau_engine::Engine;
 use bocau_store::MasterKey;
 use http::header::ACCEPT_LANGUAGE;
 use http::{HeaderName, Method};
+use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use tower::ServiceExt as _;
@@ -20,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::keys::Keys;
+use crate::auth::notices::Notices;
 use crate::auth::passwords::Passwords;
 use crate::auth::sessions::Sessions;
 use crate::auth::throttle::Throttle;
@@ -41,6 +43,8 @@ pub struct ApiParts {
     pub public_url: Option<String>,
     /// Whether cookies are given for https alone.
     pub secure_cookies: bool,
+    /// The proxies that are believed about whom a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
     /// The dashboard's pages: they answer every address that is not the API's.
     pub pages: Option<Router>,
 }
@@ -53,11 +57,13 @@ struct Inner {
     engine: Arc<Engine>,
     master_key: MasterKey,
     keys: Keys,
+    notices: Notices,
     sessions: Sessions,
     passwords: Passwords,
     throttle: Throttle,
     public_url: Option<String>,
     secure_cookies: bool,
+    trusted_proxies: Vec<IpNet>,
     metrics: Option<PrometheusHandle>,
     write_probe: health::WriteProbe,
     bodies: Budget,
@@ -77,6 +83,11 @@ impl Api {
     /// The keys that callers show.
     pub fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// What is told of sessions, keys and stores that may be no more.
+    pub fn notices(&self) -> &Notices {
+        &self.0.notices
     }
 
     /// The sessions that people come with.
@@ -102,6 +113,11 @@ impl Api {
     /// Whether cookies are given for https alone.
     pub fn has_secure_cookies(&self) -> bool {
         self.0.secure_cookies
+    }
+
+    /// The proxies that are believed about whom a request comes from.
+    pub fn trusted_proxies(&self) -> &[IpNet] {
+        &self.0.trusted_proxies
     }
 
     /// What `/metrics` shows.
@@ -192,15 +208,18 @@ fn people() -> OpenApiRouter<Api> {
 /// The server's whole router.
 pub fn router(parts: ApiParts) -> Router {
     let pages = parts.pages;
+    let notices = Notices::default();
     let api = Api(Arc::new(Inner {
         engine: parts.engine,
         master_key: parts.master_key,
-        keys: Keys::new(parts.bootstrap_key),
-        sessions: Sessions::default(),
+        keys: Keys::new(parts.bootstrap_key, notices.clone()),
+        sessions: Sessions::new(notices.clone()),
+        notices,
         passwords: Passwords::default(),
         throttle: Throttle::default(),
         public_url: parts.public_url,
         secure_cookies: parts.secure_cookies,
+        trusted_proxies: parts.trusted_proxies,
         metrics: parts.metrics,
         write_probe: health::WriteProbe::default(),
         bodies: Budget::default(),

@@ -95,6 +95,35 @@ async fn who_watches_sees_new_rows_and_changed_states() {
 }
 
 #[tokio::test]
+async fn who_watches_sees_how_far_a_bulk_resend_is() {
+    let app = TestApp::start().await;
+    let hook = app.harness.webhook("/hook").await;
+    app.harness.send_many(450).await;
+    app.harness.counted(hook, Status::Succeeded, 450).await;
+    let mut body = app.get("/stores/552/live").stream().await;
+    let job = app.post("/stores/552/resends", &json!({})).send().await.expect(202);
+    let (mut seen, clock): (Vec<Value>, _) = (Vec::new(), &app.harness.clock);
+    let watching = async {
+        while seen.last().is_none_or(|job| job["state"] != "done") {
+            let frame = body.frame().await.expect("it goes on").expect("it is whole");
+            let text = String::from_utf8_lossy(frame.data_ref().expect("data")).into_owned();
+            if let Some(data) = text.strip_prefix("event: resend\ndata: ") {
+                seen.push(serde_json::from_str(data.trim_end()).expect("JSON"));
+                // The next batch comes only when this one was heard of, so that none is told with another.
+                if seen.last().is_some_and(|job| job["state"] == "running" && job["done"] != 0) {
+                    clock.advance_over_a_nap(Duration::from_millis(20), Duration::from_millis(250)).await;
+                }
+            }
+        }
+    };
+    bocau_testkit::patience::capped(watching, || "the job's end".into()).await;
+    assert!(seen.iter().all(|event| event["id"] == job["id"] && event["total"] == 450), "{seen:?}");
+    let done: Vec<u64> = seen.iter().map(|event| event["done"].as_u64().expect("a number")).collect();
+    assert!(done.is_sorted() && done.last() == Some(&450), "{done:?}");
+    assert!(done.contains(&200) && done.contains(&400), "each step was told: {done:?}");
+}
+
+#[tokio::test]
 async fn a_bulk_resend_sends_again_what_the_filter_finds_and_nothing_else() {
     let app = TestApp::start().await;
     let hook = app.harness.webhook("/hook").await;

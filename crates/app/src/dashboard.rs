@@ -2,10 +2,15 @@
 //!
 //! A build without the pages still serves the API, and says how to get them. Assets have a hash in their name
 //! and are cached for ever, the page itself never; both were compressed when they were built.
+//!
+//! No site may show a page in a frame, but for the pages of a portal link: the origins that the configuration
+//! lists (`portal_origins`) may. Those are the link's own page, and every page that a browser with a portal
+//! session asks for; in a frame, a page acts as that session alone.
 
 use axum::Router;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse as _, Response};
+use bocau_api::auth::cookies::{self, CookieName};
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
     X_CONTENT_TYPE_OPTIONS,
@@ -20,6 +25,8 @@ struct Files;
 
 /// The one page; it finds its way by its address.
 const PAGE: &str = "index.html";
+/// Where a portal link leads.
+const PORTAL: &str = "portal";
 /// Below it, a name that is not there is an error and not the page.
 const ASSETS: &str = "assets/";
 /// What a browser that has an asset never asks for again.
@@ -33,16 +40,33 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"vi\"><meta charset=\"utf-8\
     <p lang=\"en\">This build has no pages in it. Run <code>make dashboard</code> and build again. The API \
     works: <a href=\"/docs\">/docs</a>.</p></html>";
 
-/// The pages, as what answers every address that the API does not know. `embedded_in` are the origins that
-/// may show them in a frame.
-pub fn router(embedded_in: &[String]) -> Router {
-    let policy = content_security_policy(embedded_in);
-    Router::new().fallback(serve).with_state(policy)
+/// The pages, as what answers every address that the API does not know. `portal_origins` may show those of a
+/// portal link in a frame.
+pub fn router(portal_origins: &[String]) -> Router {
+    Router::new().fallback(serve).with_state(Policies::new(portal_origins))
+}
+
+/// What pages may do, and whose frames they may be in.
+#[derive(Debug, Clone)]
+struct Policies {
+    usual: HeaderValue,
+    portal: HeaderValue,
+}
+
+impl Policies {
+    fn new(portal_origins: &[String]) -> Self {
+        Self { usual: content_security_policy(&[]), portal: content_security_policy(portal_origins) }
+    }
+
+    fn of(&self, path: &str, headers: &HeaderMap) -> HeaderValue {
+        let is_portal = path == PORTAL || cookies::read(headers, CookieName::Portal).is_some();
+        if is_portal { self.portal.clone() } else { self.usual.clone() }
+    }
 }
 
 /// Scripts come from here alone. Ant Design writes its styles into the page, so those may be inline.
-fn content_security_policy(embedded_in: &[String]) -> HeaderValue {
-    let ancestors = if embedded_in.is_empty() { "'none'".to_owned() } else { embedded_in.join(" ") };
+fn content_security_policy(ancestors: &[String]) -> HeaderValue {
+    let ancestors = if ancestors.is_empty() { "'none'".to_owned() } else { ancestors.join(" ") };
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
          font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
@@ -51,7 +75,7 @@ fn content_security_policy(embedded_in: &[String]) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
-async fn serve(State(policy): State<HeaderValue>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn serve(State(policies): State<Policies>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if method != Method::GET && method != Method::HEAD {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
@@ -61,7 +85,7 @@ async fn serve(State(policy): State<HeaderValue>, method: Method, uri: Uri, head
     }
     let mut page = file(PAGE, &headers, "no-store").unwrap_or_else(|| Html(NOT_BUILT).into_response());
     let page_headers = page.headers_mut();
-    page_headers.insert(CONTENT_SECURITY_POLICY, policy);
+    page_headers.insert(CONTENT_SECURITY_POLICY, policies.of(path, &headers));
     page_headers.insert("referrer-policy", HeaderValue::from_static("same-origin"));
     page
 }
@@ -104,28 +128,51 @@ fn media_type(path: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use http::header::COOKIE;
+
     use super::*;
 
-    #[test]
-    fn scripts_come_from_the_server_alone_and_frames_only_where_they_may() {
-        let policy = content_security_policy(&[]);
-        let policy = policy.to_str().expect("ASCII");
-        assert!(
-            policy.contains("script-src 'self';") && policy.ends_with("frame-ancestors 'none'"),
-            "{policy}"
-        );
-        let open = content_security_policy(&["https://admin.abaha.vn".to_owned()]);
-        assert!(open.to_str().expect("ASCII").ends_with("frame-ancestors https://admin.abaha.vn"));
+    async fn get(path: &'static str, cookie: &'static str) -> Response {
+        let state = State(Policies::new(&["https://a.vn".to_owned(), "https://b.vn:8443".to_owned()]));
+        let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(cookie))]);
+        serve(state, Method::GET, Uri::from_static(path), headers).await
+    }
+
+    fn policy_of(response: &Response) -> &str {
+        response.headers()[CONTENT_SECURITY_POLICY].to_str().expect("ASCII")
+    }
+
+    #[tokio::test]
+    async fn scripts_come_from_the_server_alone_and_frames_are_for_portals() {
+        for (path, cookie, ancestors) in [
+            ("/", "", "'none'"),
+            ("/sign-in", "", "'none'"),
+            ("/portals", "", "'none'"),
+            ("/stores/552/overview", "bocau_session=x", "'none'"),
+            ("/stores/552/overview", "bocau_portal=", "'none'"),
+            ("/portal", "", "https://a.vn https://b.vn:8443"),
+            ("/portal", "bocau_session=x", "https://a.vn https://b.vn:8443"),
+            ("/stores/552/overview", "bocau_portal=x", "https://a.vn https://b.vn:8443"),
+            ("/", "bocau_session=x; bocau_portal=x", "https://a.vn https://b.vn:8443"),
+        ] {
+            let page = get(path, cookie).await;
+            let policy = policy_of(&page);
+            assert!(policy.contains("script-src 'self';"), "{policy}");
+            assert!(policy.ends_with(&format!("; frame-ancestors {ancestors}")), "{path} {cookie}: {policy}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_origins_a_portal_is_in_no_frame_either() {
+        let state = State(Policies::new(&[]));
+        let page = serve(state, Method::GET, Uri::from_static("/portal"), HeaderMap::new()).await;
+        assert!(policy_of(&page).ends_with("; frame-ancestors 'none'"), "{}", policy_of(&page));
     }
 
     #[tokio::test]
     async fn an_asset_that_is_not_there_is_not_the_page() {
-        let state = State(content_security_policy(&[]));
-        let get = async |path: &'static str| {
-            serve(state.clone(), Method::GET, Uri::from_static(path), HeaderMap::new()).await
-        };
-        assert_eq!(get("/assets/none.js").await.status(), StatusCode::NOT_FOUND);
-        let page = get("/su-kien").await;
+        assert_eq!(get("/assets/none.js", "").await.status(), StatusCode::NOT_FOUND);
+        let page = get("/su-kien", "").await;
         assert_eq!(page.status(), StatusCode::OK);
         assert!(page.headers().contains_key(CONTENT_SECURITY_POLICY));
     }

@@ -14,6 +14,7 @@ use anyhow::bail;
 use axum::body::Body;
 use axum::response::Response;
 use bocau_api::Problem;
+use bocau_api::auth::client::Peer;
 use bocau_api::problem::Language;
 use bocau_engine::EngineClock;
 use http::{HeaderValue, Request, header};
@@ -129,7 +130,14 @@ async fn converse(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
     }
-    let service = service_fn(|request| answer(router.clone(), clock.clone(), request));
+    let peer = match stream.peer_addr() {
+        Ok(address) => Peer(address.ip()),
+        Err(error) => return tracing::debug!(%error, "a connection broke off"),
+    };
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        answer(router.clone(), clock.clone(), request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)

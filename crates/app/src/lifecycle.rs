@@ -104,7 +104,8 @@ impl Server {
             metrics: Some(metrics.clone()),
             public_url: config.public_url.clone(),
             secure_cookies: config.secure_cookies,
-            pages: Some(dashboard::router(&[])),
+            trusted_proxies: config.trusted_proxies.clone(),
+            pages: Some(dashboard::router(&config.portal_origins)),
         });
         let url = url_of(http.address());
         let stop_listening = CancellationToken::new();

@@ -238,11 +238,6 @@ impl IdSource {
         UserId(self.next())
     }
 
-    /// The id of an entry of the audit log that its caller writes; see [`AuditIds`].
-    pub fn audit_id(&self) -> AuditId {
-        AuditId(self.next())
-    }
-
     /// A new resend job's id.
     pub fn resend_job_id(&self) -> ResendJobId {
         ResendJobId(self.next())

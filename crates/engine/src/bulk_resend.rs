@@ -15,6 +15,8 @@ use crate::engine::Engine;
 const BATCH_MAX: usize = 200;
 /// The pause between two batches, so that a job leaves the writer to others.
 const BREATH: Duration = Duration::from_millis(20);
+/// How often a job that goes on is told of at most; its end always is.
+const TELL_EVERY: Duration = Duration::from_millis(250);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -31,6 +33,7 @@ impl Engine {
         self.to_the_end(move |engine| async move {
             let created = engine.store().create_resend_job(job, &by).await?;
             if let Ok(job) = &created {
+                engine.tell_job(job);
                 engine.run_bulk_resend(job.id);
             }
             Ok(created)
@@ -49,6 +52,7 @@ impl Engine {
     fn run_bulk_resend(self: &Arc<Self>, id: ResendJobId) {
         let engine = self.clone();
         self.spawn_until_stop(async move {
+            let mut told_at: Option<Duration> = None;
             loop {
                 let now = engine.clock().now();
                 let pause = match engine.store().advance_resend_job(id, BATCH_MAX, now).await {
@@ -56,7 +60,13 @@ impl Engine {
                         for webhook in advanced.webhooks {
                             engine.note_due(webhook, now);
                         }
-                        if advanced.job.state != ResendJobState::Running {
+                        let is_running = advanced.job.state == ResendJobState::Running;
+                        let seen = engine.clock().monotonic();
+                        if !is_running || told_at.is_none_or(|at| seen.saturating_sub(at) >= TELL_EVERY) {
+                            engine.tell_job(&advanced.job);
+                            told_at = Some(seen);
+                        }
+                        if !is_running {
                             return;
                         }
                         BREATH

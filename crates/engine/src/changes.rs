@@ -1,21 +1,32 @@
-//! Changes: tells whoever watches a store's report that rows of it are new or have changed.
+//! Changes: tells whoever watches a store's report that rows of it are new or have changed, and how far its bulk
+//! resends are.
 //!
 //! Nobody waits for it, and it costs nothing while nobody watches. A watcher that falls behind is told so
 //! and looks at the store.
 
 use bocau_domain::{DeliveryId, StoreId};
+use bocau_store::resend_jobs::ResendJob;
 use tokio::sync::broadcast;
 
 /// Changes that a watcher may be behind.
 const BEHIND_MAX: usize = 1_024;
 
-/// A row that is new or has changed.
+/// Something that is new or has changed.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Whose row.
+    /// Whose.
     pub store: StoreId,
-    /// Which.
-    pub delivery: DeliveryId,
+    /// What.
+    pub what: Changed,
+}
+
+/// What is new or has changed.
+#[derive(Debug, Clone)]
+pub enum Changed {
+    /// A row of the report.
+    Delivery(DeliveryId),
+    /// A bulk resend, as it now stands.
+    ResendJob(Box<ResendJob>),
 }
 
 /// Where changes are told.
@@ -32,9 +43,20 @@ impl Changes {
     /// Tells of a row.
     pub fn tell(&self, store: &StoreId, delivery: DeliveryId) {
         if self.is_watched() {
-            // Nobody left to hear it is fine.
-            let _ = self.0.send(Change { store: store.clone(), delivery });
+            self.send(store, Changed::Delivery(delivery));
         }
+    }
+
+    /// Tells how far a bulk resend is.
+    pub fn tell_job(&self, job: &ResendJob) {
+        if self.is_watched() {
+            self.send(&job.store, Changed::ResendJob(Box::new(job.clone())));
+        }
+    }
+
+    fn send(&self, store: &StoreId, what: Changed) {
+        // Nobody left to hear it is fine.
+        let _ = self.0.send(Change { store: store.clone(), what });
     }
 
     /// Whether anybody watches.

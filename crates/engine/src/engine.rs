@@ -11,6 +11,7 @@ use bocau_domain::{
     Attempt, Catalogue, CatalogueEntry, Delivery, DeliveryId, DeliveryPolicy, DeliveryState, EventId,
     EventType, IdSource, ObjectId, Reason, Rng, StoreId, Timestamp, Webhook, WebhookId,
 };
+use bocau_store::resend_jobs::ResendJob;
 use bocau_store::{Appended, IdempotencyKey, NewDelivery, NewEvent, Store, StoreError, Submission};
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -318,7 +319,7 @@ impl Engine {
         self.lanes.lock().counts()
     }
 
-    /// The rows of every store that are new or change from now on.
+    /// The rows and bulk resends of every store that are new or change from now on.
     pub fn watch_changes(&self) -> broadcast::Receiver<Change> {
         self.changes.watch()
     }
@@ -326,6 +327,11 @@ impl Engine {
     /// A row has changed.
     pub(crate) fn tell_change(&self, store: &StoreId, delivery: DeliveryId) {
         self.changes.tell(store, delivery);
+    }
+
+    /// A bulk resend has come further.
+    pub(crate) fn tell_job(&self, job: &ResendJob) {
+        self.changes.tell_job(job);
     }
 
     /// Runs something in the background until it ends or the server stops.

@@ -124,6 +124,7 @@ macro_rules! conformance_suite {
                 a_session_holds_until_its_end
                 a_session_shows_its_user_as_they_stand_now
                 a_session_can_be_ended
+                a_new_password_ends_the_other_sessions
                 a_sessions_end_is_put_off_once_an_hour_at_most
                 a_link_signs_in_once
             }
@@ -137,6 +138,7 @@ macro_rules! conformance_suite {
                 the_log_is_listed_newest_first_in_pages_by_store
                 the_next_owner_of_a_stores_id_sees_nothing_of_the_last
                 what_changes_nothing_else_can_be_noted
+                signing_in_is_told_by_who_did
             }
             resend_jobs {
                 a_job_asks_for_each_of_its_deliveries_once

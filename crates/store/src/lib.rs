@@ -40,7 +40,7 @@ use bocau_domain::{
     Webhook, WebhookChange, WebhookId,
 };
 
-pub use audit::Audit;
+pub use audit::{Audit, AuditNote};
 pub use claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
 pub use figures::{FailingWebhook, Figures, Overview, OverviewSpan, OverviewStep, StatusCounts};
 pub use inboxes::Inboxes;

@@ -119,11 +119,13 @@ pub trait People: Send + Sync {
 
     /// Changes a user; who becomes an admin has no stores of their own any more. `NotFound`; `Taken`: the
     /// address; `NoStore`: one of the stores is not there; `LastAdmin`: nobody else is an admin who can sign
-    /// in (has a password, or has signed in before).
+    /// in (has a password, or has signed in before). A new password ends all sessions of the user but `keep`,
+    /// in the same transaction.
     async fn change_user(
         &self,
         id: UserId,
         change: UserChange,
+        keep: Option<[u8; 32]>,
         by: &Actor,
         now: Timestamp,
     ) -> Result<std::result::Result<User, NotChanged>>;
@@ -138,7 +140,8 @@ pub trait People: Send + Sync {
 
     // --- sessions -----------------------------------------------------------------------------------------
 
-    /// Begins a session; a user's counts as signing in. `NotFound`: there is no such user or store.
+    /// Begins a session; a user's counts as signing in, and leaves an entry `user.signed_in` by themselves.
+    /// `NotFound`: there is no such user or store.
     async fn create_session(&self, session: SessionRecord) -> Result<std::result::Result<(), NotChanged>>;
 
     /// The session of this hash, where it has not ended, with its owner as they now stand.
@@ -151,9 +154,6 @@ pub trait People: Send + Sync {
 
     /// Ends a session; false where there was none.
     async fn delete_session(&self, hash: [u8; 32]) -> Result<bool>;
-
-    /// Ends all sessions of a user but this one; answers how many.
-    async fn delete_sessions_of_user(&self, id: UserId, except: Option<[u8; 32]>) -> Result<usize>;
 
     // --- links --------------------------------------------------------------------------------------------
 

@@ -302,7 +302,7 @@ async fn a_change_is_there_with_its_entry_of_the_audit_log_or_not_at_all() {
         store.create_webhook(world.draft(), BY).await.map(drop),
         store.change_webhook(shop, webhook, change, BY, now).await.map(drop),
         store.delete_webhook(shop, webhook, BY, now).await.map(drop),
-        store.change_user(world.ids.user_id(), demoted, BY, now).await.map(drop),
+        store.change_user(world.ids.user_id(), demoted, None, BY, now).await.map(drop),
         store.delete_user(world.ids.user_id(), BY, now).await.map(drop),
         store.create_user(self::user(&world), None, BY).await.map(drop),
         store.record(vec![world.attempt(&claimed, 410)]).await.pop().unwrap().map(drop),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use bocau_api::auth::client::Peer;
 use bocau_api::{ApiParts, router};
 use bocau_domain::{Actor, ApiKey, Clock as _, IdSource, Owner, Rng as _, Scope, StoreId, Timestamp};
 use bocau_store::{MasterKey, Store as _};
@@ -116,6 +117,13 @@ impl Call<'_> {
         self
     }
 
+    /// From the machine at this address.
+    #[must_use]
+    pub fn from(mut self, address: &str) -> Self {
+        self.request = self.request.extension(Peer(address.parse().expect("an address")));
+        self
+    }
+
     /// With a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
@@ -176,6 +184,7 @@ impl TestApp {
             metrics: None,
             public_url: None,
             secure_cookies: false,
+            trusted_proxies: Vec::new(),
             pages: None,
         };
         adjust(&mut parts);
@@ -259,6 +268,11 @@ impl TestApp {
 
     /// Signs in.
     pub async fn sign_in(&self, email: &str, password: &str) -> Answer {
-        self.post("/session", &json!({"email": email, "password": password})).without_key().send().await
+        self.signing_in(email, password).send().await
+    }
+
+    /// A request to sign in.
+    pub fn signing_in(&self, email: &str, password: &str) -> Call<'_> {
+        self.post("/session", &json!({"email": email, "password": password})).without_key()
     }
 }

@@ -1,6 +1,7 @@
 // The one door to the server: typed by its OpenAPI document, in the page's language, errors thrown.
 import createClient, { type Middleware } from 'openapi-fetch';
 import { currentLanguage } from '../i18n/language';
+import { isPortal, PORTAL_HEADER } from './portal';
 import { ApiError } from './problem';
 import type { paths } from './schema';
 
@@ -18,6 +19,7 @@ export function onSignedOut(listener: Listener) {
 const language: Middleware = {
   onRequest({ request }) {
     request.headers.set('Accept-Language', currentLanguage());
+    if (isPortal()) request.headers.set(PORTAL_HEADER, '1');
     return request;
   },
   onResponse({ response, schemaPath }) {

@@ -1,6 +1,7 @@
 // Deliveries: the report's rows, one row's history, resends.
 import { api, problemOf, unwrap } from './client';
 import { memberText } from './json-text';
+import { isPortal, PORTAL_HEADER } from './portal';
 import { ApiError } from './problem';
 import type { Delivery, DeliveryState, DeliveryWithHistory, ResendJob } from './types';
 
@@ -86,7 +87,9 @@ export function csvHref(store: string, query: DeliveryQuery): string {
 
 /** The file itself, its head in the page's language, which a plain link could not ask for. */
 export async function fetchCsv(href: string, language: string): Promise<Blob> {
-  const response = await fetch(href, { headers: { 'Accept-Language': language } }).catch(() => {
+  const headers = new Headers({ 'Accept-Language': language });
+  if (isPortal()) headers.set(PORTAL_HEADER, '1');
+  const response = await fetch(href, { headers }).catch(() => {
     throw new ApiError(0, {});
   });
   if (!response.ok) throw problemOf(response, await response.json().catch(() => null));

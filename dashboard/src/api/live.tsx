@@ -2,7 +2,9 @@
 // go of its connection; whoever comes back fetches anew.
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, use, useEffect, useEffectEvent, useState } from 'react';
-import type { Delivery } from './types';
+import { isPortal } from './portal';
+import { sessionKey } from './session';
+import type { Delivery, ResendJob } from './types';
 
 /** Without the stream, pages ask again in this time and never sooner. */
 export const POLL_MS = 15_000;
@@ -12,6 +14,7 @@ export type LiveState = 'connecting' | 'live' | 'offline';
 
 interface LiveEvents {
   delivery: Delivery;
+  resend: ResendJob;
 }
 
 class LiveBus extends EventTarget {
@@ -42,7 +45,9 @@ export function LiveProvider({ store, children }: { store: string; children: Rea
     };
     const open = () => {
       close();
-      const opened = new EventSource(`/api/v1/stores/${encodeURIComponent(store)}/live`);
+      const path = `/api/v1/stores/${encodeURIComponent(store)}/live`;
+      // A stream carries no header of ours.
+      const opened = new EventSource(isPortal() ? `${path}?portal=1` : path);
       source = opened;
       opened.onopen = () => {
         setState('live');
@@ -53,9 +58,13 @@ export function LiveProvider({ store, children }: { store: string; children: Rea
       opened.onerror = () => {
         setState('offline');
         // The browser tries again by itself unless the answer was no stream.
-        if (opened.readyState === EventSource.CLOSED) retry = window.setTimeout(open, RETRY_MS);
+        if (opened.readyState !== EventSource.CLOSED) return;
+        retry = window.setTimeout(open, RETRY_MS);
+        // It ends with the session: then there is nobody to try again for.
+        void queries.invalidateQueries({ queryKey: sessionKey });
       };
       opened.addEventListener('delivery', (event) => bus.send('delivery', JSON.parse(event.data)));
+      opened.addEventListener('resend', (event) => bus.send('resend', JSON.parse(event.data)));
       // More has changed than is told one by one.
       opened.addEventListener(
         'refresh',

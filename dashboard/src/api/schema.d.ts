@@ -140,8 +140,9 @@ export interface paths {
         get: operations["get_session"];
         put?: never;
         /**
-         * Signs in. The answer sets the cookie `bocau_session`. After five failures within 15 minutes an address must
-         *     wait.
+         * Signs in. The answer sets the cookie `bocau_session`. After five failures at one e-mail address within 15
+         *     minutes, or fifty at any, a client must wait. What others get wrong at an e-mail address slows its owner down
+         *     by two seconds and never keeps them out.
          */
         post: operations["sign_in"];
         /** Signs out: the session is no more, and its cookie is taken away. */
@@ -501,8 +502,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What is new in the store's report: `delivery` with the row (new or changed), `refresh` where more has
-         *     changed than is told one by one, a comment every 15 seconds. Ends when the server stops.
+         * What is new in the store's report, as server-sent events (the event's name, then its JSON):
+         * @description - `delivery`: a row that is new or has changed, as `GET /deliveries/{id}` answers it
+         *     - `resend`: a bulk resend and how far it is, as `GET /resends/{id}` answers it, at most four times a second
+         *       and at its end
+         *     - `refresh`, with `{}`: more has changed than is told one by one; read the list again
+         *
+         *     A comment comes every 15 seconds. The stream ends when the server stops, and at most 15 seconds after its
+         *     session or key has ended or reaches the store no more.
          */
         get: operations["watch_store"];
         put?: never;
@@ -3323,7 +3330,10 @@ export interface operations {
     };
     watch_store: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `1` in a page inside another site: as the header `X-Bocau-Portal`, which a stream cannot send */
+                portal?: number;
+            };
             header?: never;
             path: {
                 /** @description The store's id */

@@ -1,5 +1,6 @@
 // Who looks at the pages, and how they come and go.
 import { api, unwrap } from './client';
+import { actAsPortal } from './portal';
 import type { Session } from './types';
 
 export const sessionKey = ['session'] as const;
@@ -7,10 +8,17 @@ export const sessionKey = ['session'] as const;
 export const getSession = () => unwrap<Session>(api.GET('/api/v1/session'));
 
 export const signIn = (email: string, password: string) =>
-  unwrap<Session>(api.POST('/api/v1/session', { body: { email, password } }));
+  begun(unwrap<Session>(api.POST('/api/v1/session', { body: { email, password } })));
 
 export const signInByLink = (token: string) =>
-  unwrap<Session>(api.POST('/api/v1/session/link', { body: { token } }));
+  begun(unwrap<Session>(api.POST('/api/v1/session/link', { body: { token } })));
+
+/** The tab acts as the session that has just begun. */
+async function begun(answer: Promise<Session>): Promise<Session> {
+  const session = await answer;
+  actAsPortal(session.kind === 'portal');
+  return session;
+}
 
 export const signOut = () => unwrap<unknown>(api.DELETE('/api/v1/session'));
 

@@ -5,6 +5,7 @@ use bocau_domain::{ApiKey, ApiKeyId, Owner, Rng, Scopes, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
+use super::notices::{Notice, Notices};
 use super::remembered::Remembered;
 use super::{Caller, sessions};
 use crate::problem::{Kind, Problem, text};
@@ -14,6 +15,7 @@ use crate::router::Api;
 pub struct Keys {
     bootstrap: Option<SecretString>,
     remembered: Remembered<ApiKey>,
+    notices: Notices,
 }
 
 /// A new key: the prefix and the base64url of 32 random bytes.
@@ -23,8 +25,8 @@ pub fn new_key(rng: &dyn Rng) -> SecretString {
 
 impl Keys {
     /// With the platform key of the environment, if there is one.
-    pub fn new(bootstrap: Option<SecretString>) -> Self {
-        Self { bootstrap, remembered: Remembered::default() }
+    pub fn new(bootstrap: Option<SecretString>, notices: Notices) -> Self {
+        Self { bootstrap, remembered: Remembered::default(), notices }
     }
 
     /// Who calls with this key.
@@ -33,7 +35,7 @@ impl Keys {
             return Err(unknown_key());
         }
         if self.is_bootstrap(token) {
-            return Ok(Caller::with_key(bootstrap_key()));
+            return Ok(Caller::with_key(None, bootstrap_key()));
         }
         let engine = api.engine();
         let hash = api.master_key().hash_api_key(token);
@@ -50,18 +52,28 @@ impl Keys {
         if key.is_expired(engine.clock().now()) {
             return Err(unknown_key());
         }
-        Ok(Caller::with_key(key))
+        Ok(Caller::with_key(Some(hash), key))
     }
 
     /// Looks a key up anew when it is shown next.
     pub fn forget(&self, id: ApiKeyId) {
         self.remembered.forget(|key| key.id == id);
+        self.notices.give(Notice::Key(id));
     }
 
     fn is_bootstrap(&self, token: &str) -> bool {
         let expected = self.bootstrap.as_ref().map(|key| key.expose_secret().as_bytes());
         expected.is_some_and(|expected| expected.ct_eq(token.as_bytes()).into())
     }
+}
+
+/// The key of this hash, as it stands now.
+pub(super) async fn look_up(api: &Api, hash: [u8; 32]) -> Result<Caller, Problem> {
+    let key = api.engine().store().find_api_key(hash).await?.ok_or_else(unknown_key)?;
+    if key.is_expired(api.engine().clock().now()) {
+        return Err(unknown_key());
+    }
+    Ok(Caller::with_key(Some(hash), key))
 }
 
 /// Nobody waits for it, and a request does not fail by it.
@@ -93,4 +105,20 @@ fn unknown_key() -> Problem {
         "The API key is wrong, expired or revoked.",
     );
     Problem::new(Kind::Unauthorized, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use bocau_engine::SystemRng;
+
+    use super::*;
+
+    #[test]
+    fn a_new_key_is_well_formed_and_has_256_bits() {
+        let key = new_key(&SystemRng);
+        let text = key.expose_secret();
+        assert!(is_well_formed(text));
+        assert_eq!(text.len(), KEY_PREFIX.len() + 43);
+        assert_ne!(text, new_key(&SystemRng).expose_secret());
+    }
 }

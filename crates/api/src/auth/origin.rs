@@ -14,8 +14,16 @@ use crate::router::Api;
 
 /// What a page says in its requests that is open inside another site.
 pub const PORTAL_HEADER: &str = "x-bocau-portal";
+/// The same in the address of a stream, for which a page can set no header.
+pub const PORTAL_PARAMETER: &str = "portal=1";
 
 const FETCH_SITE: &str = "sec-fetch-site";
+
+/// Whether the request says that its page acts as a portal session alone.
+pub(super) fn is_portal_page(parts: &Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
+    parts.headers.contains_key(PORTAL_HEADER) || query.split('&').any(|pair| pair == PORTAL_PARAMETER)
+}
 
 /// Refuses a request that does not show that a page of ours sent it.
 pub(super) fn require_own_page(api: &Api, parts: &Parts) -> Result<(), Problem> {

@@ -20,7 +20,7 @@ pub const PASSWORD_LENGTH_MIN: usize = 12;
 /// Characters of a password at most.
 pub const PASSWORD_LENGTH_MAX: usize = 200;
 
-/// Passwords that are hashed at once.
+/// Passwords that are hashed at once; that alone bounds what everybody together may try.
 const AT_ONCE_MAX: usize = 4;
 /// How long one may wait for its turn.
 const WAIT_MAX: Duration = Duration::from_secs(5);

@@ -10,6 +10,7 @@ use bocau_store::{Session, SessionOwner, SessionRecord, SignedIn};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Caller;
+use super::notices::{Notice, Notices};
 use super::remembered::Remembered;
 use crate::problem::{Kind, Problem, text};
 use crate::router::Api;
@@ -40,9 +41,9 @@ pub(crate) fn is_token(text: &str) -> bool {
 }
 
 /// The sessions that were seen of late.
-#[derive(Default)]
 pub struct Sessions {
     remembered: Remembered<Session>,
+    notices: Notices,
 }
 
 /// A session that has just begun, with the token that its cookie carries.
@@ -54,6 +55,11 @@ pub struct Begun {
 }
 
 impl Sessions {
+    /// That tells of those that end.
+    pub fn new(notices: Notices) -> Self {
+        Self { remembered: Remembered::default(), notices }
+    }
+
     /// Who calls with the token of this cookie.
     pub(super) async fn caller(&self, api: &Api, token: &str) -> Result<Caller, Problem> {
         if !is_token(token) {
@@ -99,12 +105,21 @@ impl Sessions {
     /// Looks the sessions of a user up anew, with the user as they then stand.
     pub fn forget_user(&self, id: UserId) {
         self.remembered.forget(|session| matches!(&session.who, SignedIn::User(user) if user.id == id));
+        self.notices.give(Notice::User(id));
     }
 
     /// Looks one session up anew.
     pub fn forget(&self, hash: &[u8; 32]) {
         self.remembered.forget_hash(hash);
+        self.notices.give(Notice::Session(*hash));
     }
+}
+
+/// The session of this hash, as it stands now. That is no use of it: its end is not put off.
+pub(super) async fn look_up(api: &Api, hash: [u8; 32]) -> Result<Caller, Problem> {
+    let engine = api.engine();
+    let session = engine.store().find_session(hash, engine.clock().now()).await?.ok_or_else(no_session)?;
+    Ok(Caller::with_session(hash, session))
 }
 
 /// A user's session that is used lasts longer. One whose end cannot be put off now is as good as before.

@@ -2,6 +2,7 @@
 
 mod audit_log;
 mod keys;
+mod live;
 mod members;
 mod portal;
 mod roles;

@@ -111,6 +111,9 @@ async fn a_portal_page_never_acts_as_the_person_who_is_signed_in_beside_it() {
     assert_eq!(kind(&both, false).await.as_deref(), Some("user"));
     assert_eq!(kind(&user, true).await, None);
     assert_eq!(kind(&portal, false).await.as_deref(), Some("portal"));
+    // A stream says so in its address.
+    drop(app.get("/stores/552/live?portal=1").cookie(&both).stream().await);
+    assert_eq!(app.get("/stores/552/live?portal=1").cookie(&user).send().await.problem(401), "unauthorized");
     let out = app.delete("/session").cookie(&both).header("x-bocau-portal", "1").send().await;
     out.expect(204);
     assert!(out.set_cookie().starts_with("bocau_portal=; "), "{out:?}");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bocau_api::auth::throttle::SLOWED;
 use bocau_api::first_sign_in_link;
 use bocau_testkit::{PASSWORD, TestApp, Verb};
 use http::Method;
@@ -66,6 +67,56 @@ async fn after_five_failures_an_address_waits_a_quarter_of_an_hour() {
     app.sign_in("nobody@example.vn", "sai").await.problem(401);
     app.harness.clock.advance(Duration::from_mins(15));
     app.sign_in(LAN, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn who_guesses_at_an_address_locks_nobody_out_elsewhere() {
+    let app = TestApp::start().await;
+    app.member(LAN, "admin", &[]).await;
+    for _ in 0..5 {
+        let guess = app.signing_in(LAN, "sai").from("203.0.113.1").send().await;
+        assert_eq!(guess.problem(401), "wrong-credentials");
+    }
+    let refused = app.signing_in(LAN, PASSWORD).from("203.0.113.1").send().await;
+    assert_eq!(refused.problem(429), "too-many-attempts");
+    app.signing_in(LAN, PASSWORD).from("203.0.113.2").send().await.expect(200);
+}
+
+#[tokio::test]
+async fn at_an_address_that_many_guess_at_its_owner_waits_two_seconds() {
+    let app = TestApp::start().await;
+    app.member(LAN, "admin", &[]).await;
+    for number in 0..20 {
+        app.signing_in(LAN, "sai").from(&format!("203.0.113.{}", number / 4)).send().await.problem(401);
+    }
+    let clock = &app.harness.clock;
+    let waiting = async {
+        clock.someone_lies_down_for(SLOWED).await;
+        clock.advance(SLOWED);
+    };
+    let owner = app.signing_in(LAN, PASSWORD).from("198.51.100.1").send();
+    let (signed_in, ()) = tokio::join!(owner, waiting);
+    signed_in.expect(200);
+}
+
+#[tokio::test]
+async fn a_proxy_says_who_guesses_where_it_is_believed() {
+    let mut app = TestApp::start().await;
+    app.member(LAN, "admin", &[]).await;
+    let guess = async |app: &TestApp, client: &str| {
+        let call = app.signing_in(LAN, "sai").from("10.0.0.1").header("x-forwarded-for", client);
+        call.send().await.status.as_u16()
+    };
+    for number in 0..5 {
+        assert_eq!(guess(&app, &format!("203.0.113.{number}")).await, 401);
+    }
+    assert_eq!(guess(&app, "203.0.113.9").await, 429, "whoever connects may say anything");
+    app.serve_with(|parts| parts.trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")]);
+    for _ in 0..5 {
+        assert_eq!(guess(&app, "203.0.113.1").await, 401);
+    }
+    assert_eq!(guess(&app, "203.0.113.1").await, 429);
+    assert_eq!(guess(&app, "203.0.113.2").await, 401);
 }
 
 #[tokio::test]

@@ -5,24 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bocau_domain::api_key::KEY_PREFIX;
+use bocau_api::auth::keys::new_key;
 use bocau_domain::{Actor, ApiKey, ApiKeyId, Clock, IdSource, Owner, Rng, Scope, Scopes, StoreId, Timestamp};
 use bocau_engine::{SystemClock, SystemRng};
 use bocau_store::{Page, Store};
 use clap::{Args, Subcommand};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 
 use super::{ConfigArgs, block_on, tell, write_out};
 use crate::config::{Config, DURATIONS, duration};
 use crate::logging;
 use crate::storage::{Storage, plain};
 
-/// 256 bits, so that nobody finds a key by trying.
-const TOKEN_BYTES: usize = 32;
 /// Characters of a key's name at most.
 const NAME_LENGTH_MAX: usize = 200;
 /// From here on a key is as good as one without an end.
@@ -140,7 +136,7 @@ async fn create(
         );
     }
     let (clock, rng): (Arc<dyn Clock>, Arc<dyn Rng>) = (Arc::new(SystemClock::new()), Arc::new(SystemRng));
-    let token = new_token(&*rng);
+    let token = new_key(&*rng);
     let now = clock.now();
     let expires_at = lifetime.map(|lifetime| now + lifetime);
     let id = IdSource::new(clock, rng).api_key_id();
@@ -265,25 +261,9 @@ fn date_of(at: Timestamp) -> String {
         .map_or_else(|_| "the end of time".to_owned(), |at| at.to_string())
 }
 
-/// A new key: the prefix and the base64url of 32 random bytes.
-pub(crate) fn new_token(rng: &dyn Rng) -> SecretString {
-    let mut bytes = [0; TOKEN_BYTES];
-    rng.fill(&mut bytes);
-    SecretString::from(format!("{KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_new_key_is_well_formed_and_has_256_bits() {
-        let token = new_token(&SystemRng);
-        let text = token.expose_secret();
-        assert!(bocau_domain::api_key::is_well_formed(text));
-        assert_eq!(text.len(), KEY_PREFIX.len() + 43);
-        assert_ne!(text, new_token(&SystemRng).expose_secret());
-    }
 
     #[test]
     fn a_lifetime_is_days_or_a_duration() {

@@ -54,6 +54,9 @@ const MASTER_KEY: Key = secret("master_key");
 const BOOTSTRAP_API_KEY: Key = secret("bootstrap_api_key");
 const PUBLIC_URL: Key = key("public_url", None);
 const SECURE_COOKIES: Key = key("secure_cookies", Some("false"));
+const PORTAL_ORIGINS: Key = key("portal_origins", None);
+// A proxy beside the server is the usual one, and nobody else connects from there.
+const TRUSTED_PROXIES: Key = key("trusted_proxies", Some("127.0.0.0/8,::1"));
 const EGRESS_ALLOW: Key = key("egress_allow", None);
 const EGRESS_CA_FILE: Key = key("egress_ca_file", None);
 const EGRESS_ALLOW_HTTP: Key = key("egress_allow_http", Some("false"));
@@ -76,6 +79,8 @@ const KEYS: &[Key] = &[
     BOOTSTRAP_API_KEY,
     PUBLIC_URL,
     SECURE_COOKIES,
+    PORTAL_ORIGINS,
+    TRUSTED_PROXIES,
     EGRESS_ALLOW,
     EGRESS_CA_FILE,
     EGRESS_ALLOW_HTTP,
@@ -157,6 +162,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whether cookies are given for https alone.
     pub secure_cookies: bool,
+    /// Whose pages may show a store's in a frame, as browsers write origins.
+    pub portal_origins: Vec<String>,
+    /// Proxies that are believed about whom a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
     /// Networks that deliveries may reach besides public ones.
     pub egress_allow: Vec<IpNet>,
     /// Certificates to trust besides the system's.
@@ -193,6 +202,8 @@ impl Config {
         let bootstrap_api_key = reader.optional(BOOTSTRAP_API_KEY, value::api_key)?;
         let public_url = reader.optional(PUBLIC_URL, value::public_url)?;
         let secure_cookies = reader.required(SECURE_COOKIES, value::boolean)?;
+        let portal_origins = reader.optional(PORTAL_ORIGINS, value::origins)?.unwrap_or_default();
+        let trusted_proxies = reader.required(TRUSTED_PROXIES, value::networks)?;
         let egress_allow = reader.optional(EGRESS_ALLOW, value::networks)?.unwrap_or_default();
         let egress_roots = reader.optional(EGRESS_CA_FILE, value::certificates)?.unwrap_or_default();
         let egress_allow_http = reader.required(EGRESS_ALLOW_HTTP, value::boolean)?;
@@ -217,6 +228,8 @@ impl Config {
             bootstrap_api_key,
             public_url,
             secure_cookies,
+            portal_origins,
+            trusted_proxies,
             egress_allow,
             egress_roots,
             egress_allow_http,

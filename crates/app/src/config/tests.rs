@@ -78,6 +78,62 @@ fn the_public_url_loses_its_slash_and_cookies_are_for_https_where_one_says_so() 
 }
 
 #[test]
+fn portal_origins_are_those_that_a_browser_knows() {
+    let config = given("portal_origins = [\"https://Admin.ABAHA.vn\", \"https://a.vn:8443\"]", &[]).load();
+    assert_eq!(config.expect("can be used").portal_origins, ["https://admin.abaha.vn", "https://a.vn:8443"]);
+    let config = environment(&[(
+        "BOCAU_PORTAL_ORIGINS",
+        "https://a.vn:443, http://localhost:3000,http://127.0.0.2:80,https://10.0.0.1",
+    )]);
+    assert_eq!(
+        config.expect("can be used").portal_origins,
+        ["https://a.vn", "http://localhost:3000", "http://127.0.0.2", "https://10.0.0.1"]
+    );
+    assert!(environment(&[]).expect("can be used").portal_origins.is_empty());
+}
+
+#[test]
+fn what_is_no_origin_stops_the_start_and_is_named() {
+    for text in [
+        "*",
+        "https://*.a.vn",
+        "https://*",
+        "http://a.vn",
+        "http://localhost.a.vn",
+        "http://10.0.0.1",
+        "a.vn",
+        "https://",
+        "https://a.vn/",
+        "https://a.vn/x",
+        "https://a.vn?x",
+        "https://a.vn#x",
+        "https://u@a.vn",
+        "https://a.vn:",
+        "https://a.vn:0",
+        "https://a.vn:0443",
+        "https://a.vn:65536",
+        "https://[::1]",
+        "null",
+        "https://a..vn",
+        "https://-a.vn",
+        "https://a.vn.",
+        "https://1.2.3",
+        "https://a.vn; script-src x",
+        "https://a.vn 'self'",
+        "'self'",
+        "data:",
+        "wss://a.vn",
+        "https://bồ.vn",
+    ] {
+        let error =
+            environment(&[("BOCAU_PORTAL_ORIGINS", &format!("https://ok.vn,{text}"))]).expect_err(text);
+        assert!(error.starts_with("BOCAU_PORTAL_ORIGINS: "), "{error}");
+        assert!(error.contains(&format!("has {text:?} in it, which is no origin")), "{text}: {error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
 fn networks_are_a_list_or_a_text_with_commas() {
     let texts = |config: Config| config.egress_allow.iter().map(ToString::to_string).collect::<Vec<_>>();
     let list = given("egress_allow = [\"10.0.0.0/8\", \"fd00::/8\"]", &[]).load().expect("can be used");
@@ -116,6 +172,7 @@ fn what_is_not_allowed_is_named_with_its_source_and_what_is_allowed() {
             r#"BOCAU_EGRESS_ALLOW: "10.0.0.0/33" is not a list of networks"#,
         ),
         ("BOCAU_EGRESS_ALLOW", "localhost", "is not a list of networks"),
+        ("BOCAU_TRUSTED_PROXIES", "10.0.0.0/33", "is not a list of networks"),
         (
             "BOCAU_PUBLIC_URL",
             "bocau.example.vn",

@@ -1,7 +1,7 @@
 //! How one setting is read from its text, and what is allowed in it.
 
 use std::fmt::Display;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use rustls::pki_types::pem::PemObject as _;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
-use super::{LogFormat, unreadable};
+use super::{LogFormat, quoted, unreadable};
 
 /// The value, or what is wrong with it: the end of a sentence that begins with the value.
 pub(super) type Read<T> = Result<T, String>;
@@ -25,6 +25,8 @@ pub(super) type Read<T> = Result<T, String>;
 pub(crate) const DURATIONS: &str = "a duration such as 2s, 5m or 1h";
 /// Characters of a header prefix at most.
 const HEADER_PREFIX_LENGTH_MAX: usize = 32;
+/// Characters of a host's name at most (RFC 1035).
+const HOST_LENGTH_MAX: usize = 253;
 /// Prefixes that mean something else: Standard Webhooks' own, and proxies'.
 const HEADER_PREFIXES_TAKEN: &[&str] = &["webhook", "proxy"];
 
@@ -107,6 +109,59 @@ pub(super) fn public_url(text: &str) -> Read<String> {
         return Ok(text.trim_end_matches('/').to_ascii_lowercase());
     }
     Err("is not an http or https URL without a path, such as https://bocau.example.vn".to_owned())
+}
+
+/// Origins with commas between them: https, or http at this machine.
+pub(super) fn origins(text: &str) -> Read<Vec<String>> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(origin).collect()
+}
+
+/// One origin, as browsers write it. What stands here goes into a policy for browsers, so nothing but a name or
+/// an IPv4 address and a port may: no wildcard, no path, and no IPv6 address, which such a policy cannot have.
+fn origin(text: &str) -> Read<String> {
+    let written = text.to_ascii_lowercase();
+    let fit = written.split_once("://").and_then(|(scheme, place)| {
+        let (host, port) = place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port)));
+        let port = port
+            .map(|port| port.parse().ok().filter(|number: &u16| *number > 0 && number.to_string() == port));
+        let usual = match scheme {
+            "https" => 443,
+            "http" if is_loopback(host) => 80,
+            _ => return None,
+        };
+        match port {
+            _ if !is_host(host) => None,
+            Some(None) => None,
+            Some(Some(port)) if port != usual => Some(format!("{scheme}://{host}:{port}")),
+            _ => Some(format!("{scheme}://{host}")),
+        }
+    });
+    fit.ok_or_else(|| {
+        format!(
+            "has {} in it, which is no origin such as https://admin.example.vn (https; http only for localhost \
+             and 127.0.0.0/8; no path, no *)",
+            quoted(text)
+        )
+    })
+}
+
+/// A name of dotted labels or an IPv4 address.
+fn is_host(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= HOST_LENGTH_MAX
+        && text.split('.').all(is_label)
+        && (!text.rsplit('.').next().is_some_and(is_number) || text.parse::<Ipv4Addr>().is_ok())
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 pub(super) fn path(text: &str) -> Read<PathBuf> {

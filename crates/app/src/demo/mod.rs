@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use bocau_api::auth::keys::new_key;
 use bocau_domain::{
     Actor, ApiKey, CustomHeader, Delivery, EventId, EventPattern, EventType, Owner, PolicyOverrides, Scopes,
     SigningSecret, SigningSecrets, StoreId, StoreInfo, Webhook, WebhookChange, WebhookUrl,
@@ -25,7 +26,6 @@ use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
 use secrecy::ExposeSecret as _;
 
-use crate::cli::key::new_token;
 use crate::storage::plain;
 use receiver::Receiver;
 use report::Row;
@@ -238,7 +238,7 @@ async fn next_steps(engine: &Engine, master_key: &MasterKey, url: &str) -> anyho
     if engine.store().find_store(&store).await.map_err(plain)?.is_none() {
         return Ok(report::next_steps_without_store(url));
     }
-    let token = new_token(&**engine.rng());
+    let token = new_key(&**engine.rng());
     let now = engine.clock().now();
     let key = ApiKey {
         id: engine.ids().api_key_id(),

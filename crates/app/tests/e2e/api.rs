@@ -6,7 +6,7 @@ use std::time::Duration;
 use bocau_engine::{EngineClock as _, SystemClock};
 use bocau_testkit::patience::capped;
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -30,6 +30,7 @@ pub(crate) struct Api {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     /// The body, `null` where it is no JSON.
     pub(crate) body: Value,
     /// The body as text.
@@ -53,7 +54,22 @@ impl Api {
 
     /// Sends a request; none where no answer came.
     pub(crate) async fn send(&self, method: Method, path: &str, body: String) -> Option<Answer> {
-        let request = Request::builder()
+        self.send_through(None, method, path, body).await
+    }
+
+    /// Sends a request as a proxy does that says for whom; none where no answer came.
+    async fn send_through(
+        &self,
+        client: Option<&str>,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Option<Answer> {
+        let mut request = Request::builder();
+        if let Some(client) = client {
+            request = request.header("x-forwarded-for", client);
+        }
+        let request = request
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header("authorization", format!("Bearer {}", self.key))
@@ -61,10 +77,15 @@ impl Api {
             .body(Full::new(Bytes::from(body)))
             .expect("the request is well formed");
         let response = self.http.request(request).await.ok()?;
-        let status = response.status().as_u16();
-        let body = response.into_body().collect().await.ok()?.to_bytes();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
         let text = String::from_utf8_lossy(&body).into_owned();
-        Some(Answer { status, body: serde_json::from_str(&text).unwrap_or_default(), text })
+        Some(Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: serde_json::from_str(&text).unwrap_or_default(),
+            text,
+        })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -73,6 +94,18 @@ impl Api {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::POST, path, body.to_string()).await.expect("an answer")
+    }
+
+    /// The headers of a page as a browser with these cookies gets it.
+    pub(crate) async fn page_headers(&self, path: &str, cookies: &str) -> HeaderMap {
+        let request = Request::get(format!("{}{path}", self.url)).header("cookie", cookies);
+        let request = request.body(Full::default()).expect("the request is well formed");
+        self.http.request(request).await.expect("an answer").headers().clone()
+    }
+
+    /// Posts as a proxy on this machine does for a client.
+    pub(crate) async fn post_for(&self, client: &str, path: &str, body: &Value) -> Answer {
+        self.send_through(Some(client), Method::POST, path, body.to_string()).await.expect("an answer")
     }
 
     /// Makes the store and a webhook for all types; answers the webhook.

@@ -10,6 +10,7 @@ mod delivery;
 mod demo;
 mod inbox;
 mod keys;
+mod portal;
 mod publishing;
 mod restore;
 mod secrets;

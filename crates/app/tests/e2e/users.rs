@@ -94,3 +94,26 @@ async fn a_user_that_cannot_be_is_refused() {
         assert!(ended.stderr.contains(expected), "{ended:?}");
     }
 }
+
+#[tokio::test]
+async fn a_proxy_on_this_machine_says_who_guesses_a_password() {
+    let home = Home::new();
+    let guess = async |server: &Server, client: &str| {
+        let body = json!({"email": "chu@example.vn", "password": "sai"});
+        Api::new(server.url(), "").post_for(client, "/api/v1/session", &body).await.status
+    };
+    let server = home.serve().await;
+    for _ in 0..5 {
+        assert_eq!(guess(&server, "203.0.113.1").await, 401);
+    }
+    assert_eq!(guess(&server, "203.0.113.1").await, 429);
+    assert_eq!(guess(&server, "203.0.113.2").await, 401);
+    server.stop().await;
+
+    let server = home.with("BOCAU_TRUSTED_PROXIES", "").serve().await;
+    for number in 0..5 {
+        assert_eq!(guess(&server, &format!("203.0.113.{number}")).await, 401);
+    }
+    assert_eq!(guess(&server, "203.0.113.9").await, 429);
+    server.stop().await;
+}

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::world::{BY, World, shop_id};
 use super::{inboxes, keys, people};
-use crate::{DeliveryFilter, LinkPurpose, NewResendJob, Page, Store};
+use crate::{AuditNote, DeliveryFilter, LinkPurpose, NewResendJob, Page, SessionOwner, SessionRecord, Store};
 
 /// All entries, the oldest first.
 async fn log(world: &World) -> Vec<AuditEntry> {
@@ -165,7 +165,7 @@ pub async fn what_changes_nothing_leaves_no_entry(store: Arc<dyn Store>) {
     let lost = keys::api_key(&world, Owner::Store(nobody));
     assert!(store.create_api_key(lost, [1; 32], BY).await.expect("works").is_err());
     let unknown = world.ids.user_id();
-    assert!(store.change_user(unknown, UserChange::default(), BY, now).await.expect("works").is_err());
+    assert!(store.change_user(unknown, UserChange::default(), None, BY, now).await.expect("works").is_err());
     assert!(store.delete_user(unknown, BY, now).await.expect("works").is_err());
     assert_eq!(log(&world).await, before);
 }
@@ -184,7 +184,7 @@ pub async fn every_other_change_leaves_its_entry(store: Arc<dyn Store>) {
         password_hash: Some("$argon2id$2".into()),
         ..UserChange::default()
     };
-    store.change_user(user, change, BY, world.now()).await.expect("works").expect("changed");
+    store.change_user(user, change, None, BY, world.now()).await.expect("works").expect("changed");
     store.delete_user(user, BY, world.now()).await.expect("works").expect("deleted");
     let link = people::link(&world, 1, LinkPurpose::Portal { store: shop.clone(), role: Role::Viewer });
     store.create_sign_in_link(link, BY).await.expect("works").expect("made");
@@ -285,16 +285,41 @@ pub async fn the_next_owner_of_a_stores_id_sees_nothing_of_the_last(store: Arc<d
 /// That somebody looked at a secret, say.
 pub async fn what_changes_nothing_else_can_be_noted(store: Arc<dyn Store>) {
     let world = World::new(store).await;
-    let entry = AuditEntry {
-        id: world.ids.audit_id(),
+    let note = AuditNote {
         at: world.now(),
         actor: Actor::Key { id: ApiKeyId::from_bytes([7; 16]), name: "Kho".into() },
         action: AuditAction::WebhookSecretShown,
         store: Some(world.shop.clone()),
         subject: world.make_webhook().await.to_string(),
-        from: None,
-        to: Some(r#"{"n":1}"#.into()),
     };
-    world.store.note_audit(entry.clone()).await.expect("works");
-    assert!(log(&world).await.contains(&entry));
+    let before = log(&world).await;
+    world.store.note_audit(note.clone()).await.expect("works");
+    let after = log(&world).await;
+    let last = after.last().expect("noted").clone();
+    assert!(after.len() == before.len() + 1 && before.iter().all(|entry| entry.id < last.id));
+    let AuditNote { at, actor, action, store, subject } = note;
+    assert_eq!(last, AuditEntry { id: last.id, at, actor, action, store, subject, from: None, to: None });
+}
+
+/// With the session, or not at all.
+pub async fn signing_in_is_told_by_who_did(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let lan = people::make_user(&world, "lan@example.vn", Role::Viewer).await;
+    let before = actions(&world).await.len();
+    let at = world.now();
+    let begin = async |number: u8, owner: SessionOwner| {
+        let (created_at, expires_at) = (at, at + Duration::from_hours(1));
+        let session = SessionRecord { hash: [number; 32], owner, created_at, expires_at };
+        world.store.create_session(session).await.map(|begun| begun.is_ok())
+    };
+    assert!(begin(1, SessionOwner::User(lan)).await.expect("works"));
+    begin(1, SessionOwner::User(lan)).await.expect_err("its hash is taken");
+    assert!(!begin(2, SessionOwner::User(world.ids.user_id())).await.expect("works"));
+    let portal = SessionOwner::Portal { store: world.shop.clone(), role: Role::Viewer };
+    assert!(begin(3, portal).await.expect("works"));
+    let log = log(&world).await;
+    let [told] = &log[before..] else { panic!("{log:?}") };
+    assert_eq!((told.action, told.at, &told.store), (AuditAction::UserSignedIn, at, &None));
+    let email = "lan@example.vn".parse().expect("an address");
+    assert_eq!((&told.actor, told.subject.clone()), (&Actor::User { id: lan, email }, lan.to_string()));
 }

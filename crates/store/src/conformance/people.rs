@@ -49,7 +49,7 @@ async fn find(world: &World, id: UserId) -> Option<User> {
 }
 
 async fn change(world: &World, id: UserId, change: UserChange) -> Result<User, NotChanged> {
-    world.store.change_user(id, change, BY, world.now()).await.expect("works")
+    world.store.change_user(id, change, None, BY, world.now()).await.expect("works")
 }
 
 async fn delete(world: &World, id: UserId) -> Result<(), NotChanged> {
@@ -239,11 +239,38 @@ pub async fn a_session_can_be_ended(store: Arc<dyn Store>) {
     assert!(world.store.delete_session([1; 32]).await.expect("works"));
     assert!(!world.store.delete_session([1; 32]).await.expect("works"));
     assert!(session(&world, 1).await.is_none());
-    let ended = world.store.delete_sessions_of_user(lan, Some([2; 32])).await.expect("works");
-    assert!(ended == 2 && session(&world, 2).await.is_some() && session(&world, 3).await.is_none());
     assert_eq!(delete(&world, lan).await, Ok(()));
     assert!(session(&world, 2).await.is_none() && session(&world, 5).await.is_some());
-    assert_eq!(world.store.delete_sessions_of_user(tu, None).await.expect("works"), 1);
+}
+
+/// Whoever had the old one is out; who changed it stays in. Nothing else ends a session.
+pub async fn a_new_password_ends_the_other_sessions(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let lan = make_user(&world, "lan@example.vn", Role::Viewer).await;
+    let tu = make_user(&world, "tu@example.vn", Role::Viewer).await;
+    for number in 1..=3 {
+        begin(&world, number, SessionOwner::User(lan)).await.expect("begun");
+    }
+    begin(&world, 4, SessionOwner::User(tu)).await.expect("begun");
+    let keep = async |keep: Option<[u8; 32]>, change: UserChange| {
+        world.store.change_user(lan, change, keep, BY, world.now()).await.expect("works").map(drop)
+    };
+    let open = async || {
+        let mut open = Vec::new();
+        for number in 1..=4 {
+            open.extend(session(&world, number).await.map(|_| number));
+        }
+        open
+    };
+    let password = || UserChange { password_hash: Some("$argon2id$2".into()), ..UserChange::default() };
+    let taken = UserChange { email: Some("tu@example.vn".parse().expect("an address")), ..password() };
+    assert_eq!(keep(None, taken).await, Err(NotChanged::Taken));
+    keep(None, UserChange { role: Some(Role::Member), ..UserChange::default() }).await.expect("changed");
+    assert_eq!(open().await, [1, 2, 3, 4]);
+    keep(Some([2; 32]), password()).await.expect("changed");
+    assert_eq!(open().await, [2, 4]);
+    keep(Some([4; 32]), password()).await.expect("changed");
+    assert_eq!(open().await, [4], "another's session is none to keep");
 }
 
 /// Whoever keeps working stays signed in; a portal's session ends when its link said.

@@ -14,14 +14,15 @@ use serde_json::Value;
 use super::SqliteStore;
 use super::rows::{all, from_count, json_text, some, store_id, time, unreadable, word};
 use super::tx::Tx;
-use crate::audit::Audit;
+use crate::audit::{Audit, AuditNote};
 use crate::seal::Sealer;
 use crate::{Page, Result};
 
 #[async_trait]
 impl Audit for SqliteStore {
-    async fn note_audit(&self, entry: AuditEntry) -> Result<()> {
-        self.writer.run(move |tx| insert(tx, &entry)).await
+    async fn note_audit(&self, note: AuditNote) -> Result<()> {
+        let AuditNote { at, actor, action, store, subject } = note;
+        self.writer.run(move |tx| write(tx, Change::new(action, store.as_ref(), &subject, &actor, at))).await
     }
 
     async fn list_audit(&self, stores: Option<Vec<StoreId>>, page: Page<AuditId>) -> Result<Vec<AuditEntry>> {

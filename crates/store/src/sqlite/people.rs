@@ -41,11 +41,12 @@ impl People for SqliteStore {
         &self,
         id: UserId,
         change: UserChange,
+        keep: Option<[u8; 32]>,
         by: &Actor,
         now: Timestamp,
     ) -> Result<std::result::Result<User, NotChanged>> {
         let by = by.clone();
-        self.writer.run(move |tx| users::change(tx, id, &change, &by, now)).await
+        self.writer.run(move |tx| users::change(tx, id, &change, keep.as_ref(), (&by, now))).await
     }
 
     async fn delete_user(
@@ -75,10 +76,6 @@ impl People for SqliteStore {
 
     async fn delete_session(&self, hash: [u8; 32]) -> Result<bool> {
         self.writer.run(move |tx| sessions::delete(tx, &hash)).await
-    }
-
-    async fn delete_sessions_of_user(&self, id: UserId, except: Option<[u8; 32]>) -> Result<usize> {
-        self.writer.run(move |tx| sessions::delete_of_user(tx, id, except.as_ref())).await
     }
 
     async fn create_sign_in_link(

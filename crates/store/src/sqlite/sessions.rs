@@ -19,9 +19,11 @@ pub(super) fn create(tx: &Tx<'_>, session: &SessionRecord) -> Result<std::result
                 "UPDATE users SET last_sign_in_at = ?2 WHERE id = ?1",
                 params![id.as_bytes(), session.created_at.as_millis()],
             )?;
-            if signed_in == 0 {
-                return Ok(Err(NotChanged::NotFound));
-            }
+            let user = if signed_in == 0 { None } else { users::find(tx.connection, *id)? };
+            let Some(user) = user else { return Ok(Err(NotChanged::NotFound)) };
+            let by = Actor::User { id: *id, email: user.email };
+            let change = Change::new(AuditAction::UserSignedIn, None, id, &by, session.created_at);
+            audit::write(tx, change)?;
             (Some(*id.as_bytes()), None, None)
         }
         SessionOwner::Portal { store, .. } if tx.config_version(store)?.is_none() => {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::audit::{self, Change};
 use super::rows::{all, first, only, time, time_or_none, unreadable, word};
+use super::sessions;
 use super::tx::Tx;
 use crate::seal::Sealer;
 use crate::{NotChanged, Result};
@@ -90,8 +91,8 @@ pub(super) fn change(
     tx: &Tx<'_>,
     id: UserId,
     change: &UserChange,
-    by: &Actor,
-    now: Timestamp,
+    keep: Option<&[u8; 32]>,
+    (by, now): (&Actor, Timestamp),
 ) -> Result<std::result::Result<User, NotChanged>> {
     let Some(before) = find(tx.connection, id)? else { return Ok(Err(NotChanged::NotFound)) };
     let role = change.role.unwrap_or(before.role);
@@ -119,6 +120,9 @@ pub(super) fn change(
         ],
     )?;
     write_stores(tx, id, &stores)?;
+    if change.password_hash.is_some() {
+        sessions::delete_of_user(tx, id, keep)?;
+    }
     let after = User {
         email: email.clone(),
         role,

@@ -6,8 +6,9 @@ use bocau_domain::{
     Timestamp, User, UserChange, UserId, WebhookId,
 };
 use bocau_store::{
-    Advanced, Audit, DeliveryFilter, Figures, Inboxes, NewResendJob, NotChanged, Overview, OverviewSpan,
-    Page, People, ResendJob, ResendJobs, Result, Session, SessionRecord, SignInLink, StatusCounts,
+    Advanced, Audit, AuditNote, DeliveryFilter, Figures, Inboxes, NewResendJob, NotChanged, Overview,
+    OverviewSpan, Page, People, ResendJob, ResendJobs, Result, Session, SessionRecord, SignInLink,
+    StatusCounts,
 };
 use secrecy::SecretString;
 
@@ -15,8 +16,8 @@ use super::{FlakyStore, Verb};
 
 #[async_trait]
 impl Audit for FlakyStore {
-    async fn note_audit(&self, entry: AuditEntry) -> Result<()> {
-        let done = self.admit(Verb::Configure).await?.note_audit(entry).await;
+    async fn note_audit(&self, note: AuditNote) -> Result<()> {
+        let done = self.admit(Verb::Configure).await?.note_audit(note).await;
         self.done(done)
     }
 
@@ -122,10 +123,11 @@ impl People for FlakyStore {
         &self,
         id: UserId,
         change: UserChange,
+        keep: Option<[u8; 32]>,
         by: &Actor,
         now: Timestamp,
     ) -> Result<std::result::Result<User, NotChanged>> {
-        let done = self.admit(Verb::Configure).await?.change_user(id, change, by, now).await;
+        let done = self.admit(Verb::Configure).await?.change_user(id, change, keep, by, now).await;
         self.done(done)
     }
 
@@ -155,11 +157,6 @@ impl People for FlakyStore {
 
     async fn delete_session(&self, hash: [u8; 32]) -> Result<bool> {
         let done = self.admit(Verb::Configure).await?.delete_session(hash).await;
-        self.done(done)
-    }
-
-    async fn delete_sessions_of_user(&self, id: UserId, except: Option<[u8; 32]>) -> Result<usize> {
-        let done = self.admit(Verb::Configure).await?.delete_sessions_of_user(id, except).await;
         self.done(done)
     }
 

@@ -7,14 +7,10 @@ import { useTranslation } from 'react-i18next';
 import { listResends, resendsKey, stopResends } from '../../api/deliveries';
 import { POLL_MS, useLive } from '../../api/live';
 import type { ResendJob } from '../../api/types';
-import { useThrottled } from '../../api/useThrottled';
 import { useMay } from '../../app/session';
 import { CloseOutlined } from '../../components/icons';
 import { number } from '../../components/numbers';
 import { useErrorText } from '../../components/States';
-
-/** While rows are heard of, the count is asked for this often at most; otherwise as pages poll. */
-const HEARD_MS = 4_000;
 
 /** A job that ended is told of for this long, unless it is put away. */
 const TOLD_MS = 15 * 60_000;
@@ -29,10 +25,17 @@ export function ResendProgress({ store }: { store: string }) {
     refetchInterval: ({ state }) =>
       state.data?.data.some((job) => job.state === 'running') ? POLL_MS : false,
   });
-  const ask = useThrottled(() => void queries.invalidateQueries({ queryKey: key }), HEARD_MS);
-  useLive('delivery', () => {
-    if (jobs.data?.data.some((job) => job.state === 'running')) ask();
-  });
+  // The stream says how far each is; asking is for when it is silent.
+  useLive('resend', (told) =>
+    queries.setQueryData<typeof jobs.data>(key, (known) => {
+      if (!known) return known;
+      const isKnown = known.data.some(({ id }) => id === told.id);
+      const data = isKnown
+        ? known.data.map((job) => (job.id === told.id ? told : job))
+        : [told, ...known.data];
+      return { ...known, data };
+    }),
+  );
 
   const isRecent = (job: ResendJob) => Date.now() - Date.parse(job.created_at ?? '') < TOLD_MS;
   const shown = ((jobs.data?.data ?? []) as ResendJob[]).filter(

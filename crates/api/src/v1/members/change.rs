@@ -74,16 +74,9 @@ pub(crate) async fn change_user(
     let own = own.map(|own| own.hash);
     to_the_end(async move {
         let (store, now) = (api.engine().store(), api.engine().clock().now());
-        let has_new_password = change.password_hash.is_some();
-        let changed = store.change_user(id, change, &by, now).await?;
-        let ended = if has_new_password && changed.is_ok() {
-            store.delete_sessions_of_user(id, own).await.map(drop)
-        } else {
-            Ok(())
-        };
+        let changed = store.change_user(id, change, own, &by, now).await;
         api.sessions().forget_user(id);
-        ended?;
-        changed.map_err(refused)
+        changed?.map_err(refused)
     })
     .await
 }

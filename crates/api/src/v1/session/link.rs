@@ -64,8 +64,7 @@ async fn begin(api: &Api, hash: [u8; 32]) -> Result<Option<Begun>, Problem> {
         }
         LinkPurpose::FirstAdmin => {
             let Some(id) = first_admin(engine).await? else { return Ok(None) };
-            let Some(user) = engine.store().find_user(id).await? else { return Ok(None) };
-            begin_for(api, user).await
+            begin_for(api, id).await
         }
     }
 }

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::view::{secret, secret_or_none};
 use crate::auth::Caller;
+use crate::auth::client::Client;
 use crate::body::read_json;
 use crate::problem::Problem;
 use crate::refusals::invalid;
@@ -41,13 +42,14 @@ pub struct ChangePassword {
 pub async fn change_password(
     State(api): State<Api>,
     caller: Caller,
+    client: Client,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
     let signed = caller.require_session()?;
     let user = signed.require_user()?;
     let asked: ChangePassword = read_json(&api, &headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
-    check_current(&api, user, asked.current_password).await?;
+    check_current(&api, client, user, asked.current_password).await?;
     let hash = api.passwords().hash(&api, "/new_password", &asked.new_password).await?;
     let change = UserChange { password_hash: Some(hash), ..UserChange::default() };
     change_user(&api, user.id, change, &caller).await?;
@@ -56,7 +58,12 @@ pub async fn change_password(
 
 /// Whoever finds an open session must not make it theirs for good. Looked up anew: what is remembered of the
 /// user may be older than their password.
-async fn check_current(api: &Api, user: &User, given: Option<SecretString>) -> Result<(), Problem> {
+async fn check_current(
+    api: &Api,
+    client: Client,
+    user: &User,
+    given: Option<SecretString>,
+) -> Result<(), Problem> {
     let (engine, address) = (api.engine(), user.email.as_str());
     let found = engine.store().find_user_by_email(&user.email).await?;
     let Some(hash) = found.filter(|(found, _)| found.id == user.id).and_then(|(_, hash)| hash) else {
@@ -69,10 +76,13 @@ async fn check_current(api: &Api, user: &User, given: Option<SecretString>) -> R
             "Give the present password.",
         ));
     };
-    api.throttle().begin(address, engine.clock().monotonic())?;
+    let wait = api.throttle().begin(client, address, engine.clock().monotonic())?;
+    if !wait.is_zero() {
+        engine.clock().sleep(wait).await;
+    }
     match api.passwords().verify(api, &given, Some(hash)).await {
         Ok(true) => {
-            api.throttle().succeeded(address);
+            api.throttle().succeeded(client, address);
             Ok(())
         }
         Ok(false) => Err(invalid(
@@ -82,7 +92,7 @@ async fn check_current(api: &Api, user: &User, given: Option<SecretString>) -> R
         )
         .because("wrong_password")),
         Err(problem) => {
-            api.throttle().withdraw(address);
+            api.throttle().withdraw(client, address);
             Err(problem)
         }
     }

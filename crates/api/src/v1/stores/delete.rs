@@ -5,6 +5,7 @@ use bocau_domain::Scope;
 use http::StatusCode;
 
 use crate::auth::Caller;
+use crate::auth::notices::Notice;
 use crate::path::Path;
 use crate::problem::Problem;
 use crate::router::Api;
@@ -23,7 +24,10 @@ pub async fn delete_store(
 ) -> Result<StatusCode, Problem> {
     let id = caller.store(&store, Scope::Manage)?;
     caller.require_platform(Scope::Manage)?;
-    if !api.engine().delete_store(id, caller.actor()).await? {
+    let deleted = api.engine().delete_store(id.clone(), caller.actor()).await;
+    // It may be gone even where that went wrong.
+    api.notices().give(Notice::Store(id));
+    if !deleted? {
         return Err(Problem::no_store());
     }
     Ok(StatusCode::NO_CONTENT)

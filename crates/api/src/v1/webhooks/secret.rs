@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use bocau_domain::{AuditAction, AuditEntry, Scope, Timestamp, Webhook};
+use bocau_domain::{AuditAction, Scope, Timestamp, Webhook};
+use bocau_store::AuditNote;
 use http::header::CACHE_CONTROL;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -51,17 +52,14 @@ pub async fn get_webhook_secret(
     let store = caller.store(&store, Scope::Manage)?;
     let webhook = find(&api, &store, &id).await?;
     let (engine, now) = (api.engine(), api.engine().clock().now());
-    let entry = AuditEntry {
-        id: engine.ids().audit_id(),
+    let note = AuditNote {
         at: now,
         actor: caller.actor(),
         action: AuditAction::WebhookSecretShown,
         store: Some(store),
         subject: webhook.id.to_string(),
-        from: None,
-        to: None,
     };
     // Nobody sees a secret without a line about it.
-    engine.store().note_audit(entry).await?;
+    engine.store().note_audit(note).await?;
     Ok(answer(&webhook, now))
 }
