@@ -29,6 +29,7 @@ REFUSED = [
     (("replicas",), 0, "replicas"),
     (("replicaCount",), 3, "replicaCount"),
     (("publicUrl",), "https://bocau.example.vn/under", "publicUrl"),
+    (("trustedProxies",), ["10.244.0.0/16,::1"], "trustedProxies"),
     (("ingress",), {"enabled": True, "hosts": []}, "hosts"),
     (("extraEnv",), [{"name": "BOCAU_MASTER_KEY", "value": "x"}], "extraEnv"),
 ]

@@ -17,6 +17,10 @@
 - name: BOCAU_SECURE_COOKIES
   value: {{ hasPrefix "https://" . | quote }}
 {{- end }}
+{{- with .Values.trustedProxies }}
+- name: BOCAU_TRUSTED_PROXIES
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- if eq .Values.mode "postgres" }}
 - name: BOCAU_DATABASE_URL
   valueFrom:
