@@ -10,10 +10,10 @@ VENV := target/venv
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/scripts dashboard/index.html dashboard/*.json dashboard/*.ts \
 	-type f 2>/dev/null)
 
-.PHONY: help run dashboard test lint fmt bench
+.PHONY: help run dashboard test lint lint-deploy deb fmt bench
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 dashboard: dashboard/dist/index.html ## Build the pages into dashboard/dist, from where they go into the binary
 
@@ -41,7 +41,7 @@ test: dashboard ## Check formatting, lints, all tests, the docs and the reposito
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) run --locked --quiet -p xtask -- tidy
 
-lint: ## Clippy, licences and sources of dependencies, unused dependencies, spelling
+lint: lint-deploy ## Clippy, licences and sources of dependencies, unused dependencies, spelling, deployment
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny --locked check bans licenses sources
@@ -51,6 +51,13 @@ lint: ## Clippy, licences and sources of dependencies, unused dependencies, spel
 	cargo-machete
 	test -x $(VENV)/bin/typos || { python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet typos; }
 	$(VENV)/bin/typos
+
+lint-deploy: ## Check the image, the compose files, the chart, the systemd unit and the Debian package
+	./xtask/lint-deploy.sh $(VENV)
+
+deb: dashboard ## Build the Debian package into target/debian
+	$(CARGO) deb --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deb
+	$(CARGO) deb --locked -p bocau
 
 fmt: ## Format all Rust code
 	$(CARGO) fmt --all
