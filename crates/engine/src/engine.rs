@@ -12,7 +12,7 @@ use bocau_domain::{
     EventType, IdSource, ObjectId, Reason, Rng, StoreId, Timestamp, Webhook, WebhookId,
 };
 use bocau_store::resend_jobs::ResendJob;
-use bocau_store::{Appended, IdempotencyKey, NewDelivery, NewEvent, Store, StoreError, Submission};
+use bocau_store::{Appended, IdempotencyKey, NewDelivery, NewEvent, Notice, Store, StoreError, Submission};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
@@ -24,7 +24,7 @@ use crate::clock::EngineClock;
 use crate::dispatch::Dispatch;
 use crate::journal::{Journal, JournalError};
 use crate::lanes::{LaneLimits, Lanes};
-use crate::notices::Notices;
+use crate::notices::{self, Notices};
 use crate::recorder::Recorder;
 use crate::router::{Router, Snapshot};
 use crate::schedule::Schedule;
@@ -222,9 +222,20 @@ impl Engine {
         let tasks: [TaskTracker; 3] = Default::default();
         tasks[STOP_SCHEDULER].spawn(scheduler.run(stops[STOP_SCHEDULER].clone()));
         if let Some(heard) = heard {
-            let notices =
-                Notices { router: router.clone(), schedule: schedule.clone(), clock: clock.clone() };
+            let notices = Notices {
+                router: router.clone(),
+                schedule: schedule.clone(),
+                changes: changes.clone(),
+                clock: clock.clone(),
+            };
             tasks[STOP_SCHEDULER].spawn(notices.run(heard, stops[STOP_SCHEDULER].clone()));
+            let telling = notices::tell_others(
+                store.clone(),
+                changes.clone(),
+                clock.clone(),
+                stops[STOP_SCHEDULER].clone(),
+            );
+            tasks[STOP_SCHEDULER].spawn(telling);
         }
         tasks[STOP_SCHEDULER].spawn(sweeper::run(store, clock, stops[STOP_SCHEDULER].clone()));
         tasks[STOP_JOURNAL].spawn(commits.run(stops[STOP_JOURNAL].clone()));
@@ -335,6 +346,15 @@ impl Engine {
     /// The rows and bulk resends of every store that are new or change from now on.
     pub fn watch_changes(&self) -> broadcast::Receiver<Change> {
         self.changes.watch()
+    }
+
+    /// Lets other nodes know that somebody watches this store's report here, for [`crate::changes::WATCHED_FOR`].
+    pub async fn say_watched(&self, store: &StoreId) {
+        if self.store().is_shared()
+            && let Err(error) = self.store().tell(vec![Notice::Watched(store.clone())]).await
+        {
+            tracing::debug!(%error, "other nodes do not hear who watches here");
+        }
     }
 
     /// A row has changed.

@@ -300,10 +300,15 @@ pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Send + Sync +
         Ok(None)
     }
 
-    /// What processes that share the database tell one another, this one's own words among them, from now on;
-    /// `None` where it is alone.
+    /// What processes that share the database tell one another, from now on; `None` where it is alone. What
+    /// transactions tell comes back to the process that made them, what [`Store::tell`] tells does not.
     async fn notices(&self) -> Result<Option<broadcast::Receiver<Notice>>> {
         Ok(None)
+    }
+
+    /// Tells the other processes something that no transaction does. Nobody relies on it.
+    async fn tell(&self, _notices: Vec<Notice>) -> Result<()> {
+        Ok(())
     }
 
     // --- the house ----------------------------------------------------------------------------------------
@@ -327,13 +332,20 @@ pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Send + Sync +
     async fn close(&self);
 }
 
-/// What a process that shares the database tells the others when a transaction is committed.
+/// Rows that one [`Notice::Rows`] names at most.
+pub const NOTICE_ROWS_MAX: usize = 100;
+
+/// What a process that shares the database tells the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// A store or its webhooks are not what they were.
     Configured(StoreId),
     /// Something of a webhook has become due.
     Due(WebhookId),
+    /// Somebody watches this store's report.
+    Watched(StoreId),
+    /// These rows of a store's report are new or have changed; more than can be named where there are none.
+    Rows(StoreId, Vec<DeliveryId>),
     /// Notices may have been lost: anything may have happened.
     Missed,
 }

@@ -324,6 +324,10 @@ impl Store for FlakyStore {
         self.inner.notices().await
     }
 
+    async fn tell(&self, notices: Vec<Notice>) -> Result<()> {
+        self.inner.tell(notices).await
+    }
+
     async fn ping(&self) -> Result<()> {
         self.admit(Verb::House).await?.ping().await
     }

@@ -107,6 +107,23 @@ impl Api {
         self.http.request(request).await.expect("an answer").headers().clone()
     }
 
+    /// Follows the store's live stream, from when this answers until it has told of something with this text.
+    pub(crate) async fn follow(&self, text: &str) -> impl Future<Output = ()> + use<> {
+        let request = Request::get(format!("{}/api/v1/stores/{STORE}/live", self.url))
+            .header("authorization", format!("Bearer {}", self.key))
+            .body(Full::default())
+            .expect("the request is well formed");
+        let mut body = self.http.request(request).await.expect("an answer").into_body();
+        let text = text.to_owned();
+        async move {
+            let mut told = String::new();
+            while !told.contains(&text) {
+                let frame = body.frame().await.expect("it goes on").expect("it is not broken off");
+                told.push_str(&String::from_utf8_lossy(frame.data_ref().expect("data")));
+            }
+        }
+    }
+
     /// Who is signed in with this cookie.
     pub(crate) async fn session_of(&self, cookie: &str) -> Answer {
         let request = Request::get(format!("{}/api/v1/session", self.url)).header("cookie", cookie);

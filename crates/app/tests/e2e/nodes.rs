@@ -61,6 +61,25 @@ async fn what_is_configured_on_one_node_holds_on_the_others_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_watches_on_one_node_sees_the_rows_of_the_others() {
+    let (database, receiver) = (TestDatabase::make().await, Receiver::start().await);
+    let nodes = nodes(&database, 2).await;
+    let (one, other) = (nodes[0].api(), nodes[1].api());
+    one.set_up(&receiver.https_url("/hook")).await;
+    let hearing = tokio::spawn(other.follow("succeeded").await);
+    // The notice that somebody watches may be on its way to the first still.
+    look_until(async || {
+        one.publish("1").await;
+        hearing.is_finished().then_some(())
+    })
+    .await;
+    hearing.await.expect("it was told");
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sessions_and_keys_of_one_node_work_on_the_others() {
     let database = TestDatabase::make().await;
     let args = ["user", "create", "--email", "chu@example.vn", "--role", "admin", "--password-stdin"];

@@ -39,6 +39,7 @@ use std::sync::Arc;
 use bocau_domain::{AuditIds, Rng};
 use deadpool_postgres::Pool;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use uuid::Uuid;
 
 pub use connection::PostgresUrl;
 pub use migrate::schema_version;
@@ -95,6 +96,8 @@ pub struct PostgresStore {
     /// For verbs that write, and what deliveries and sign-ins wait for: no report holds them up.
     work: Pool,
     days: Days,
+    /// Names this process among those that share the database.
+    own: Uuid,
     /// Taken by every verb that writes for as long as it runs; closing takes all.
     inside: Semaphore,
 }
@@ -110,6 +113,8 @@ impl PostgresStore {
         let PostgresOptions { url, master_key, rng, connection_count } = options;
         let sealer = Arc::new(Sealer::new(&master_key, rng));
         migrate::migrate(&url, &sealer).await?;
+        let mut own = [0; 16];
+        sealer.rng().fill(&mut own);
         let for_lookups = (connection_count / 3).max(1);
         let audit_ids = Arc::new(AuditIds::new(sealer.rng()));
         Ok(Self {
@@ -119,6 +124,7 @@ impl PostgresStore {
             sealer,
             audit_ids,
             days: Days::default(),
+            own: Uuid::from_bytes(own),
             inside: Semaphore::new(INSIDE_MAX as usize),
         })
     }
@@ -150,15 +156,22 @@ impl fmt::Debug for PostgresStore {
 }
 
 /// Runs a verb in a transaction of its own, and again where another stood in its way: `$verb` is an expression of
-/// a `Result` that may be evaluated more than once.
+/// a `Result` that may be evaluated more than once. Closing waits for it.
 macro_rules! transact {
+    ($store:expr, |$tx:ident| $verb:expr) => {
+        match $store.enter() {
+            Ok(_inside) => $crate::postgres::run_again!($store, |$tx| $verb),
+            Err(closed) => Err(closed),
+        }
+    };
+}
+use transact;
+
+/// The same for a part of what closing waits for already.
+macro_rules! run_again {
     ($store:expr, |$tx:ident| $verb:expr) => {{
-        let inside = $store.enter();
         let mut run = 1;
         loop {
-            if let Err(closed) = &inside {
-                break Err(closed.clone());
-            }
             let end = async {
                 let $tx = $store.begin().await?;
                 match $verb {
@@ -182,4 +195,4 @@ macro_rules! transact {
         }
     }};
 }
-use transact;
+use run_again;

@@ -4,12 +4,14 @@
 //! for a sign of life all the time; whenever it was gone, those who listen are told that they may have missed
 //! something, and look for themselves.
 
+use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::time::Duration;
 
-use bocau_domain::StoreId;
+use bocau_domain::{DeliveryId, StoreId};
 use tokio::sync::broadcast;
 use tokio_postgres::AsyncMessage;
+use uuid::Uuid;
 
 use super::connection::PostgresUrl;
 use super::errors::text_of;
@@ -24,7 +26,7 @@ const LIFE_EVERY: Duration = Duration::from_secs(5);
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Listens until nobody wants to hear any more; ends with the first connection where that fails.
-pub(super) async fn listen(url: PostgresUrl) -> Result<broadcast::Receiver<Notice>> {
+pub(super) async fn listen(url: PostgresUrl, own: Uuid) -> Result<broadcast::Receiver<Notice>> {
     let first = Ear::connect(&url).await?;
     let (notices, receiver) = broadcast::channel(BEHIND_MAX);
     tokio::spawn(async move {
@@ -38,7 +40,7 @@ pub(super) async fn listen(url: PostgresUrl) -> Result<broadcast::Receiver<Notic
                 }
                 continue;
             };
-            let error = listening.hear(&notices).await;
+            let error = listening.hear(&notices, own).await;
             tracing::warn!(%error, "the notices of other nodes are interrupted; listening again");
         }
     });
@@ -74,12 +76,12 @@ impl Ear {
     }
 
     /// Passes on what it hears; ends with the reason why it hears no more.
-    async fn hear(mut self, notices: &broadcast::Sender<Notice>) -> StoreError {
+    async fn hear(mut self, notices: &broadcast::Sender<Notice>, own: Uuid) -> StoreError {
         loop {
             tokio::select! {
                 word = self.heard.recv() => match word {
                     // Nobody left to hear it is fine.
-                    Some(Ok(text)) => drop(read(&text).map(|notice| notices.send(notice))),
+                    Some(Ok(text)) => drop(read(&text, own).map(|notice| notices.send(notice))),
                     Some(Err(text)) => return StoreError::Unavailable(text),
                     None => return StoreError::Closed,
                 },
@@ -96,9 +98,37 @@ impl Ear {
     }
 }
 
-/// Reads what a transaction tells; a word of a newer version is passed over.
-fn read(text: &str) -> Option<Notice> {
+/// What is told beside transactions, as `read` reads it: with who tells it, so that nobody hears their own words.
+/// `None` for what transactions tell.
+pub(super) fn write(notice: &Notice, own: Uuid) -> Option<String> {
+    match notice {
+        Notice::Watched(store) => Some(format!("watched {own} {store}")),
+        Notice::Rows(store, rows) => {
+            let mut text = format!("rows {own} {store}");
+            for row in rows {
+                let _ = write!(text, " {row}");
+            }
+            Some(text)
+        }
+        Notice::Configured(_) | Notice::Due(_) | Notice::Missed => None,
+    }
+}
+
+/// Reads a notice; a word of a newer version is passed over.
+fn read(text: &str, own: Uuid) -> Option<Notice> {
     match text.split_once(' ')? {
+        (what @ ("watched" | "rows"), rest) => {
+            let mut words = rest.split(' ');
+            if words.next()?.parse() == Ok(own) {
+                return None;
+            }
+            let store = words.next()?.parse().ok()?;
+            if what == "watched" {
+                return Some(Notice::Watched(store));
+            }
+            let rows: Option<Vec<DeliveryId>> = words.map(|word| word.parse().ok()).collect();
+            Some(Notice::Rows(store, rows?))
+        }
         ("config", store) => Some(Notice::Configured(store.parse::<StoreId>().ok()?)),
         ("due", webhook) => Some(Notice::Due(webhook.parse().ok()?)),
         _ => None,
@@ -108,4 +138,34 @@ fn read(text: &str) -> Option<Notice> {
 #[expect(clippy::disallowed_methods, reason = "watches over a real connection")]
 async fn pause(span: Duration) {
     tokio::time::sleep(span).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use bocau_domain::Timestamp;
+
+    use super::*;
+    use crate::NOTICE_ROWS_MAX;
+
+    /// The longest that the server takes.
+    const NOTICE_BYTES_MAX: usize = 8_000;
+
+    #[test]
+    fn the_others_hear_what_is_told_and_whoever_tells_it_does_not() {
+        let (own, other) = (Uuid::from_bytes([1; 16]), Uuid::from_bytes([2; 16]));
+        let store: StoreId = "s".repeat(64).parse().expect("a store id");
+        let row = DeliveryId::first_of(Timestamp::from_millis(1_760_000_000_000));
+        for notice in [
+            Notice::Watched(store.clone()),
+            Notice::Rows(store.clone(), vec![]),
+            Notice::Rows(store.clone(), vec![row; NOTICE_ROWS_MAX]),
+        ] {
+            let text = write(&notice, own).expect("it is told");
+            assert!(text.len() < NOTICE_BYTES_MAX, "{}", text.len());
+            assert_eq!(read(&text, other), Some(notice));
+            assert_eq!(read(&text, own), None);
+        }
+        assert_eq!(read(&format!("config {store}"), own), Some(Notice::Configured(store)));
+        assert_eq!(read("a word of tomorrow", own), None);
+    }
 }

@@ -13,9 +13,10 @@ use tokio::sync::broadcast;
 
 use super::partitions::{self, DAYS_AHEAD, day_of};
 use super::rows::time;
+use super::tx::CHANNEL;
 use super::{
-    INSIDE_MAX, PostgresStore, claims, journal, keys, listing, notices, resend, results, skipping, stores,
-    sweep, transact, webhooks,
+    INSIDE_MAX, PostgresStore, claims, journal, keys, listing, notices, resend, results, run_again, skipping,
+    stores, sweep, transact, webhooks,
 };
 use crate::claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
 use crate::journal::{Appended, Submission};
@@ -246,7 +247,14 @@ impl Store for PostgresStore {
     }
 
     async fn notices(&self) -> Result<Option<broadcast::Receiver<Notice>>> {
-        notices::listen(self.url.clone()).await.map(Some)
+        notices::listen(self.url.clone(), self.own).await.map(Some)
+    }
+
+    async fn tell(&self, notices: Vec<Notice>) -> Result<()> {
+        let told: Vec<String> =
+            notices.iter().filter_map(|notice| notices::write(notice, self.own)).collect();
+        let sql = "SELECT pg_notify($1, told) FROM unnest($2::text[]) AS told";
+        Ok(self.urgent().await?.execute(sql, &[&CHANNEL, &told]).await.map(drop)?)
     }
 
     async fn ping(&self) -> Result<()> {
@@ -286,7 +294,7 @@ impl PostgresStore {
             .map(day_of)
             .collect::<BTreeSet<_>>();
         self.ensure_days(days.clone()).await?;
-        let appended = transact!(self, |tx| journal::append(&tx, submissions).await);
+        let appended = run_again!(self, |tx| journal::append(&tx, submissions).await);
         if appended.is_err() {
             // Another node may have dropped the parts that were known here: the next one looks.
             self.days.forget();
@@ -299,7 +307,7 @@ impl PostgresStore {
         if missing.is_empty() {
             return Ok(());
         }
-        let made: Result<()> = transact!(self, |tx| partitions::make(&tx, &missing).await);
+        let made: Result<()> = run_again!(self, |tx| partitions::make(&tx, &missing).await);
         made?;
         self.days.note(&missing);
         Ok(())

@@ -53,6 +53,7 @@ pub async fn watch_store(
     let store = caller.store(&store, Scope::Read)?;
     let (changes, notices) = (api.engine().watch_changes(), api.notices().listen());
     api.engine().store().find_store(&store).await?.ok_or_else(Problem::no_store)?;
+    api.engine().say_watched(&store).await;
     let look_at = api.engine().clock().monotonic() + LOOK_AGAIN;
     let watch = Watch { api, caller, store, changes, notices, look_at, ready: Vec::new() };
     let events = stream::unfold(watch, |mut watch| async move {
@@ -78,6 +79,8 @@ struct Watch {
 #[derive(Default)]
 struct Burst {
     rows: BTreeSet<DeliveryId>,
+    /// There are more rows than were told.
+    is_more: bool,
     jobs: BTreeMap<ResendJobId, ResendJob>,
 }
 
@@ -87,6 +90,7 @@ impl Burst {
             Changed::Delivery(id) => {
                 self.rows.insert(id);
             }
+            Changed::Many => self.is_more = true,
             Changed::ResendJob(job) => {
                 self.jobs.insert(job.id, *job);
             }
@@ -103,6 +107,7 @@ impl Watch {
                     return None;
                 }
                 self.look_at = now + LOOK_AGAIN;
+                self.api.engine().say_watched(&self.store).await;
             }
             if let Some(event) = self.ready.pop() {
                 return Some(event);
@@ -126,7 +131,7 @@ impl Watch {
                 Err(RecvError::Lagged(_)) => return Some(refresh()),
                 Err(RecvError::Closed) => return None,
             }
-            if !self.gather(&mut burst) {
+            if !self.gather(&mut burst) || burst.is_more {
                 burst.rows.clear();
                 self.ready.push(refresh());
             }
