@@ -10,8 +10,10 @@ import { join } from 'node:path';
 
 const root = new URL('..', import.meta.url).pathname;
 const playwright = () =>
-  spawnSync('npx', ['playwright', 'test', ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' })
-    .status ?? 1;
+  spawnSync(join(root, 'node_modules/.bin/playwright'), ['test', ...process.argv.slice(2)], {
+    cwd: root,
+    stdio: 'inherit',
+  }).status ?? 1;
 
 if (process.env.BOCAU_URL) process.exit(playwright());
 
