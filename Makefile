@@ -6,6 +6,8 @@ SHELL := bash
 
 CARGO ?= cargo
 VENV := target/venv
+# What `cargo build` makes.
+PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/bocau
 
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/scripts dashboard/index.html dashboard/*.json dashboard/*.ts \
 	-type f 2>/dev/null)
@@ -37,6 +39,8 @@ test: dashboard ## Check formatting, lints, all tests, the docs and the reposito
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) run --locked --quiet -p xtask -- with-postgres $(CARGO) nextest run --locked --workspace
+	$(CARGO) build --locked
+	BOCAU_BIN=$(PROGRAM) node dashboard/e2e/run.mjs
 	$(CARGO) test --locked --workspace --doc
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) run --locked --quiet -p xtask -- tidy

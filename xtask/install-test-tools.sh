@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs and this machine lacks: a C compiler and make for the bundled SQLite and
-# the cryptography, and the test runner. Says what it does; does nothing where all is there.
+# Installs what `make test` needs and this machine lacks: a C compiler and make for the bundled SQLite and the
+# cryptography, OpenSSL for the tests' certificates, PHP for the sample receiver, Chromium for the browser tests, PostgreSQL, and
+# the test runner. Says what it does; does nothing where all is there.
 set -euo pipefail
 
 if ! command -v cargo >/dev/null; then
@@ -8,21 +9,47 @@ if ! command -v cargo >/dev/null; then
   exit 1
 fi
 
-if ! command -v cc >/dev/null || ! command -v make >/dev/null; then
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "installing a C compiler and make (build-essential)" >&2
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends build-essential
-  else
-    echo "a C compiler or make is missing: install them (Debian: apt-get install build-essential), then run this again" >&2
-    exit 1
-  fi
-fi
-
 if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
   2>/dev/null || ! command -v npm >/dev/null; then
   echo "Node 20.19 or newer with npm is missing: install it (https://nodejs.org), then run this again" >&2
   exit 1
+fi
+
+has() { command -v "$1" >/dev/null; }
+
+# The browser tests take the one that CHROMIUM names, Debian's, or the one that Playwright has installed.
+has_chromium() {
+  [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || compgen -G "${HOME:-/root}/.cache/ms-playwright/chromium-*" >/dev/null ||
+    compgen -G "${HOME:-/root}/Library/Caches/ms-playwright/chromium-*" >/dev/null
+}
+
+packages=()
+if ! has cc || ! has make; then packages+=(build-essential); fi
+has openssl || packages+=(openssl)
+has php || packages+=(php-cli)
+# Its own packages bring no font, and code is shown in one of the system's.
+has_chromium || packages+=(chromium fonts-dejavu-core)
+# The server and its tools; the tests start one of their own.
+if ! { has initdb || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null; } || ! has psql; then
+  packages+=(postgresql)
+fi
+
+if [ "${#packages[@]}" -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && has apt-get; then
+    echo "installing ${packages[*]}" >&2
+    apt-get update -qq
+    export DEBIAN_FRONTEND=noninteractive
+    if [[ " ${packages[*]} " == *" postgresql "* ]]; then
+      # Debian's package makes and starts a server of the system's, which nobody here wants.
+      apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
+      sed -ri 's/#?(create_main_cluster) .*$/\1 = false/' /etc/postgresql-common/createcluster.conf
+    fi
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  else
+    echo "missing: ${packages[*]}; install them (Debian: apt-get install ${packages[*]}), then run this again" >&2
+    echo "Chromium can also come from \`npx playwright install chromium\` in dashboard/, or be named by CHROMIUM" >&2
+    exit 1
+  fi
 fi
 
 if ! cargo nextest --version >/dev/null 2>&1; then

@@ -155,6 +155,64 @@ test('filters live in the address, so a view can be shared', async ({
   await expect(page.getByLabel(T.deliveries.filters.from)).toHaveValue('01/01/2020');
 });
 
+test('type and webhook are chosen from lists, and numbers begin at 1 in what matches', async ({
+  page,
+  T,
+  open,
+  api,
+  store,
+  receiver,
+}) => {
+  await api.webhook(store, `${receiver.url}/ok`, { events: ['order.*'] });
+  await api.webhook(store, `${receiver.url}/ok?kho`, { events: ['product.created'] });
+  await api.publish(store, 'oldest');
+  await api.publish(store, 'product', 'product.created');
+  await api.publish(store, 'newest', 'order.paid');
+  await api.settled(store, 3);
+  await open('deliveries');
+  const choose = async (filter: string, option: string | RegExp) => {
+    await page.getByRole('combobox', { name: filter }).click();
+    await page.locator('.ant-select-item-option').filter({ hasText: option }).first().click();
+  };
+  const { type, webhook, wholeGroup, clear } = T.deliveries.filters;
+  await choose(type, fill(wholeGroup, { group: T.shell.group.order.toLowerCase() }));
+  await expect(page).toHaveURL(/type=order/);
+  await expect(rows(page).locator('td:first-child')).toHaveText(['1', '2']);
+  await expect(rows(page).first()).toContainText('newest');
+  await expect(rows(page).last()).toContainText('oldest');
+  await page.getByRole('button', { name: clear }).click();
+  await expect(rows(page)).toHaveCount(3);
+  await choose(webhook, '/ok?kho');
+  await expect(page).toHaveURL(/webhook_id=wh_/);
+  await expect(rows(page)).toHaveCount(1);
+  await expect(rows(page)).toContainText('product');
+});
+
+test('each state has a colour of its own, and a word besides', async ({
+  page,
+  T,
+  open,
+  api,
+  store,
+  receiver,
+}) => {
+  await api.webhook(store, `${receiver.url}/ok`, { events: ['order.created'] });
+  await api.webhook(store, `${receiver.url}/500`, { events: ['order.paid'], max_attempts: 1 });
+  await api.webhook(store, `${receiver.url}/500`, { events: ['order.updated'] });
+  for (const name of ['order.created', 'order.paid', 'order.updated', 'product.created'])
+    await api.publish(store, '1', name);
+  await api.settled(store, 4);
+  await open('deliveries');
+  const { succeeded, failed, retrying, skipped } = T.deliveries.state;
+  const colours: string[] = [];
+  for (const word of [succeeded, failed, retrying, skipped]) {
+    const tag = rows(page).getByText(word, { exact: true });
+    await expect(tag).toBeVisible();
+    colours.push(await tag.evaluate((element) => getComputedStyle(element).color));
+  }
+  expect(new Set(colours).size).toBe(4);
+});
+
 test('pages go forward and back, and numbers go on', async ({ page, T, open, api, store }) => {
   const events = Array.from({ length: 45 }, (_, n) => ({
     type: 'order.created',
@@ -218,6 +276,8 @@ test('all that match are sent again: the count first, progress over a reload', a
   await expect
     .poll(async () => (await api.call('GET', `/stores/${store}/resends`)).data[0].state, { timeout: 30_000 })
     .toBe('done');
+  await expect(page.locator('.job')).toContainText(T.deliveries.bulk.done);
+  await expect(page.locator('.job').getByRole('progressbar')).toHaveAttribute('aria-valuenow', '100');
 });
 
 test('the filter is exported as CSV', async ({ page, T, open, api, store, receiver }) => {

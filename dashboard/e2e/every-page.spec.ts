@@ -1,7 +1,6 @@
 // What holds for every page: nothing serious for axe, light and dark, a phone's width, the keyboard, the policy, the
 // weight. Screenshots are kept in `screenshots/`.
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
+import { audit, expectNoSidewaysScrolling, settle, shoot } from './support/looks';
 import { expect, fill, test } from './support/test';
 
 const pages = [
@@ -17,21 +16,6 @@ const pages = [
   'settings/portal',
   'settings/account',
 ];
-
-async function settle(page: Page) {
-  await expect(page.locator('.loading')).toHaveCount(0);
-  await page.evaluate(() => document.fonts.ready);
-}
-
-async function audit(page: Page) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  const told = grave.map(
-    ({ id, nodes }) =>
-      `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join(' | ')}`,
-  );
-  expect(told).toEqual([]);
-}
 
 test.describe('each page', () => {
   test.beforeEach(async ({ api, store, receiver, expired, page }) => {
@@ -63,8 +47,7 @@ test.describe('each page', () => {
         await open(path);
         await settle(page);
         await audit(page);
-        const name = path.replace(/[/?=]/g, '-').replace(/-dlv_.*/, '');
-        await page.screenshot({ path: `screenshots/${language}-${scheme}-${name}.png`, fullPage: true });
+        await shoot(page, `${language}-${scheme}-${path.replace(/=dlv_.*/, '')}`);
       }
     });
   }
@@ -76,11 +59,9 @@ test.describe('each page', () => {
     for (const path of [...pages, `deliveries?open=${row?.id}`]) {
       await open(path);
       await settle(page);
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(over, `${path} is wider than the phone`).toBeLessThanOrEqual(0);
+      await expectNoSidewaysScrolling(page);
       await audit(page);
-      const name = path.replace(/[/?=]/g, '-').replace(/-dlv_.*/, '');
-      await page.screenshot({ path: `screenshots/${language}-phone-${name}.png`, fullPage: true });
+      await shoot(page, `${language}-phone-${path.replace(/=dlv_.*/, '')}`);
     }
   });
 });

@@ -33,6 +33,46 @@ test('one chooses what it answers', async ({ page, T, open, api, store }) => {
   }
 });
 
+test('an error that it answers is a failed attempt, and a strange signature is said to be wrong', async ({
+  page,
+  T,
+  open,
+  api,
+  store,
+}) => {
+  const inbox = await api.call('POST', `/stores/${store}/inboxes`, {});
+  await api.call('PATCH', `/stores/${store}/inboxes/${inbox.id}`, { answer: 'fail' });
+  await api.webhook(store, inbox.url, { max_attempts: 1 });
+  await api.publish(store, 'own');
+  const [row] = await api.settled(store, 1);
+  expect(row?.status).toBe('failed');
+  await open('inbox');
+  const requests = page.locator('.requests > li');
+  await expect(requests.first()).toContainText(fill(T.inbox.answered, { status: 500 }));
+  await expect(requests.first()).toContainText(T.inbox.verified);
+
+  // Another shop's webhook signs with a key that this one's webhooks do not have.
+  const other = `${store}-x`;
+  await api.call('POST', '/stores', { id: other, name: 'Tiệm khác' });
+  await api.webhook(other, inbox.url, { max_attempts: 1 });
+  await api.publish(other, 'strange');
+  await api.settled(other, 1);
+  await page.reload();
+  await expect(requests.first()).toContainText('strange');
+  await expect(requests.first()).toContainText(T.inbox.forged);
+  await api.call('DELETE', `/stores/${other}`);
+});
+
+test('slow is so slow that the attempt ends', async ({ page, T, open, api, store }) => {
+  const inbox = await api.call('POST', `/stores/${store}/inboxes`, {});
+  await api.call('PATCH', `/stores/${store}/inboxes/${inbox.id}`, { answer: 'slow' });
+  await api.webhook(store, inbox.url, { max_attempts: 1, timeout_seconds: 1 });
+  await api.publish(store, 'late');
+  const [row] = await api.settled(store, 1);
+  await open(`deliveries?open=${row?.id}`);
+  await expect(page.getByRole('dialog', { name: T.history.title })).toContainText(T.outcomes.timeout.title);
+});
+
 test('an inbox is deleted with a question', async ({ page, T, open }) => {
   await open('inbox');
   await page.getByRole('button', { name: T.inbox.create }).click();

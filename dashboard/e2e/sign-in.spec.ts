@@ -24,8 +24,11 @@ test('empty fields are asked for', async ({ page, T }) => {
   await expect(page.getByText(T.signIn.passwordRequired)).toBeVisible();
 });
 
-test('whoever signs out is out', async ({ page, T, open }) => {
-  await open('overview');
+test('whoever signs out is out', async ({ page, T, store }) => {
+  // A session of its own: it ends.
+  const answer = await page.request.post('/api/v1/session', { data: { email, password } });
+  expect(answer.status()).toBe(200);
+  await page.goto(`/stores/${store}/overview`);
   await page.getByRole('button', { name: T.shell.account }).click();
   await page.getByRole('menuitem', { name: T.shell.signOut }).click();
   await expect(page.getByRole('heading', { name: T.signIn.title })).toBeVisible();

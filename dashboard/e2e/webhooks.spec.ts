@@ -8,6 +8,29 @@ test('the table has the columns of the document', async ({ page, T, open, api, s
   await expect(page.getByRole('columnheader')).toHaveText([url, events, status, rate, updated, actions]);
 });
 
+test('a row says what is sent, whether it is on, how it went in 24 hours, and when it was changed', async ({
+  page,
+  T,
+  open,
+  api,
+  store,
+  receiver,
+}) => {
+  const id = await api.webhook(store, `${receiver.url}/ok`, { max_attempts: 1 });
+  await api.publish(store, '1');
+  await api.settled(store, 1);
+  await api.call('PATCH', `/stores/${store}/webhooks/${id}`, { url: `${receiver.url}/500` });
+  await api.publish(store, '2');
+  await api.settled(store, 2);
+  await open('webhooks');
+  const cells = page.locator('main tbody tr').first().locator('td');
+  await expect(cells.nth(0)).toContainText('/500');
+  await expect(cells.nth(1)).toContainText(T.webhooks.allEvents);
+  await expect(cells.nth(2)).toContainText(T.webhooks.on);
+  await expect(cells.nth(3)).toContainText('50%');
+  await expect(cells.nth(4)).toContainText(T.shell.justNow);
+});
+
 test('a webhook with headers is added by the popup, shows its key, and sends', async ({
   page,
   T,

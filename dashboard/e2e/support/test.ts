@@ -1,7 +1,7 @@
 // What every browser test stands on: a store of its own, somebody signed in, the page's texts in the language that
 // is tested, merchants' receivers, and an eye on what no page may ever do.
 import { randomUUID } from 'node:crypto';
-import { test as base, expect, type Page } from '@playwright/test';
+import { test as base, type Cookie, expect, type Page } from '@playwright/test';
 import { en } from '../../src/i18n/en';
 import { type Texts, vi } from '../../src/i18n/vi';
 import { Api } from './api';
@@ -27,6 +27,8 @@ interface Fixtures extends Options {
 interface WorkerFixtures {
   receiver: Receiver;
   expired: Receiver;
+  /** The cookies of an administrator, signed in once: nobody may sign out with them. */
+  session: Cookie[];
 }
 
 const certificates = () => process.env.BOCAU_TEST_CERTIFICATES ?? '';
@@ -61,6 +63,16 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     },
     { scope: 'worker' },
   ],
+  session: [
+    async ({ playwright }, use) => {
+      const request = await playwright.request.newContext({ baseURL: process.env.BOCAU_URL });
+      const answer = await request.post('/api/v1/session', { data: { email, password } });
+      expect(answer.status()).toBe(200);
+      await use((await request.storageState()).cookies);
+      await request.dispose();
+    },
+    { scope: 'worker' },
+  ],
   page: async ({ page, language, baseURL }, use) => {
     await page.addInitScript((chosen) => localStorage.setItem('bocau.language', chosen), language);
     const wrongs = watch(page, baseURL ?? '');
@@ -69,22 +81,14 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     if (!page.isClosed())
       expect(await page.evaluate(() => 'pwned' in window), 'a text ran as code').toBe(false);
   },
-  open: async ({ page, store }, use) => {
-    await signIn(page, email, password);
+  open: async ({ page, store, session }, use) => {
+    await page.context().addCookies(session);
     await use(async (path) => {
       await page.goto(`/stores/${store}/${path}`);
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
     });
   },
 });
-
-/** By the API, for tests that are about something else. */
-export async function signIn(page: Page, user: string, secret: string) {
-  const answer = await page
-    .context()
-    .request.post('/api/v1/session', { data: { email: user, password: secret } });
-  expect(answer.status()).toBe(200);
-}
 
 /** Requests to other origins, errors, and what the content security policy stopped. */
 function watch(page: Page, origin: string): string[] {

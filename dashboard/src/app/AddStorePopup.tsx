@@ -1,9 +1,10 @@
 // A new store: its id in the platform and its name.
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { App, Form, Input, Modal } from 'antd';
+import { App, Form, Input } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { createStore, storesKey } from '../api/stores';
+import { Popup } from '../components/Popup';
 import { useFormErrors } from '../components/useFormErrors';
 
 interface Fields {
@@ -29,17 +30,23 @@ export function AddStorePopup({ onClose }: { onClose: () => void }) {
     },
   });
   return (
-    <Modal
-      open
+    <Popup
       title={t('shell.addStore')}
       onCancel={onClose}
-      onOk={form.submit}
+      form="store-form"
       confirmLoading={create.isPending}
       okText={t('shell.addStore')}
       cancelText={t('shell.cancel')}
     >
       {alert}
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={(fields) => create.mutate(fields)}>
+      <Form
+        id="store-form"
+        form={form}
+        noValidate
+        layout="vertical"
+        requiredMark={false}
+        onFinish={(fields) => create.mutate(fields)}
+      >
         <Form.Item
           name="name"
           label={t('shell.storeName')}
@@ -56,6 +63,6 @@ export function AddStorePopup({ onClose }: { onClose: () => void }) {
           <Input autoComplete="off" />
         </Form.Item>
       </Form>
-    </Modal>
+    </Popup>
   );
 }

@@ -1,6 +1,6 @@
 // A plain table of rows: columns with fixed widths, scrolled sideways where the screen is too narrow. Ant Design's
 // weighs fifty kilobytes more for what the pages do not use.
-import type { ReactNode } from 'react';
+import { memo, type ReactNode } from 'react';
 
 export interface Column<Row> {
   key: string;
@@ -8,11 +8,14 @@ export interface Column<Row> {
   /** Pixels; a column without one takes what is left. */
   width?: number;
   isNumeric?: boolean;
+  /** Whether the cell says where its row stands; all others are drawn again only when their row changes. */
+  isPlace?: boolean;
   cell: (row: Row, index: number) => ReactNode;
 }
 
 interface Props<Row> {
   label: string;
+  /** The same objects for as long as they say the same: cells are kept by them. */
   columns: Column<Row>[];
   rows: Row[];
   rowClass?: (row: Row) => string;
@@ -43,9 +46,13 @@ export function DataTable<Row extends { id: string }>({ label, columns, rows, ro
         <tbody>
           {rows.map((row, index) => (
             <tr key={row.id} className={rowClass?.(row)}>
-              {columns.map(({ key, isNumeric, cell }) => (
-                <td key={key} className={isNumeric ? 'is-numeric' : undefined}>
-                  {cell(row, index)}
+              {columns.map((column) => (
+                <td key={column.key} className={column.isNumeric ? 'is-numeric' : undefined}>
+                  <Cell
+                    column={column as Column<never>}
+                    row={row as never}
+                    index={column.isPlace ? index : 0}
+                  />
                 </td>
               ))}
             </tr>
@@ -55,3 +62,15 @@ export function DataTable<Row extends { id: string }>({ label, columns, rows, ro
     </div>
   );
 }
+
+const Cell = memo(function Cell({
+  column,
+  row,
+  index,
+}: {
+  column: Column<never>;
+  row: never;
+  index: number;
+}) {
+  return column.cell(row, index);
+});

@@ -35,6 +35,7 @@ export const clockTime = (iso: string) => time(new Date(iso), false);
 /** `24/11` */
 export const dayAndMonth = (iso: string) => day(new Date(iso)).slice(0, 5);
 
+const relatives = new Map<string, Intl.RelativeTimeFormat>();
 const STEPS = [
   ['second', 60],
   ['minute', 60],
@@ -46,7 +47,8 @@ const STEPS = [
 export function relativeTime(iso: string, now: number): string {
   let amount = (new Date(iso).getTime() - now) / 1000;
   if (Math.abs(amount) < 10) return i18next.t('shell.justNow');
-  const words = new Intl.RelativeTimeFormat(locale(), { numeric: 'always' });
+  const words = relatives.get(locale()) ?? new Intl.RelativeTimeFormat(locale(), { numeric: 'always' });
+  relatives.set(locale(), words);
   for (const [unit, size] of STEPS) {
     if (Math.abs(Math.round(amount)) < size) return words.format(Math.round(amount), unit);
     amount /= size;

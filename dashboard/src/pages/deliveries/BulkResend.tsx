@@ -1,13 +1,14 @@
 // Gửi lại of all that match: the count first, then the job.
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Alert, App, Button, Modal } from 'antd';
+import { Alert, App, Button } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { countResends, resendsKey, startResends } from '../../api/deliveries';
 import { useMay } from '../../app/session';
 import { RedoOutlined } from '../../components/icons';
 import { number } from '../../components/numbers';
+import { Popup } from '../../components/Popup';
 import { ErrorState, LoadingState, useErrorText } from '../../components/States';
 import { FilterSummary } from './FilterSummary';
 import { type Filters, isFiltered, toQuery } from './filters';
@@ -59,10 +60,8 @@ function BulkPopup({ store, filters, onFilter, onClose }: Props & { onClose: () 
   const total = count.data?.total ?? 0;
 
   return (
-    <Modal
-      open
+    <Popup
       title={t('deliveries.bulk.title')}
-      className="popup"
       onCancel={onClose}
       onOk={() => start.mutate()}
       okText={t('deliveries.bulk.submit', { count: total, formatParams: {} }).replace(
@@ -96,6 +95,6 @@ function BulkPopup({ store, filters, onFilter, onClose }: Props & { onClose: () 
         />
       )}
       {!isFiltered(filters) && total > 0 && <p className="soft bulk-note">{t('deliveries.bulk.noFilter')}</p>}
-    </Modal>
+    </Popup>
   );
 }

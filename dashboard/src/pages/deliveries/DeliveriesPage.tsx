@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { useLocation, useNavigate, useSearchParams } from 'react-router';
 import { useStoreId } from '../../app/session';
 import { PageHead } from '../../components/PageHead';
+import { useSteady } from '../../components/useSteady';
 import { BulkResend } from './BulkResend';
 import { DeliveryList } from './DeliveryList';
 import { ExportCsv } from './ExportCsv';
@@ -30,12 +31,12 @@ export function DeliveriesPage() {
   const goWith = (next: URLSearchParams, options: { replace?: boolean; state?: unknown } = {}) =>
     go({ search: next.toString() }, { preventScrollReset: true, ...options });
   const change = (next: Filters) => goWith(writeFilters(next, search), { replace: true });
-  const setOpen = (id: string | null) => {
+  const setOpen = useSteady((id: string | null) => {
     const next = new URLSearchParams(search);
     if (id) next.set('open', id);
     else next.delete('open');
     goWith(next, { replace: id === null, state: place.state });
-  };
+  });
 
   const asked = Number(search.get('limit'));
   const paging: Paging = {

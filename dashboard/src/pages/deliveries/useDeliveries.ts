@@ -1,16 +1,16 @@
 // The rows of one page of the report, kept fresh by the live stream.
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useRef } from 'react';
 import { countDeliveries, deliveriesKey, listDeliveries } from '../../api/deliveries';
 import { POLL_MS, useLive, usePollInterval } from '../../api/live';
 import { useEventTypes } from '../../api/stores';
 import type { Delivery } from '../../api/types';
 import { useThrottled } from '../../api/useThrottled';
 import { type Filters, matches, toQuery } from './filters';
+import { keepRows, type Page, withHeard } from './heard';
 
-interface Page {
-  data: Delivery[];
-  next_cursor: string | null;
-}
+/** Rows that are heard of within this time are shown together: a busy store's would come one by one. */
+const HEARD_MS = 250;
 
 export function useDeliveries(store: string, filters: Filters, limit: number, cursor: string | undefined) {
   const queries = useQueryClient();
@@ -21,30 +21,26 @@ export function useDeliveries(store: string, filters: Filters, limit: number, cu
     queryKey: key,
     queryFn: ({ signal }) => listDeliveries(store, { ...query, limit, cursor }, signal),
     placeholderData: keepPreviousData,
+    // The query's own would compare rows by their place, and new ones move all of them.
+    structuralSharing: (old, next) => keepRows(old as Page | undefined, next as Page),
     refetchInterval: usePollInterval(),
   });
 
-  useLive('delivery', (row) => {
+  const groupOf = (name: string) => types?.find((type) => type.name === name)?.group;
+  const heard = useRef(new Map<string, Delivery>());
+  const hear = useThrottled(() => {
+    const rows = [...heard.current.values()];
+    heard.current.clear();
     const page = queries.getQueryData<Page>(key);
     if (!page) return;
-    const isHere = page.data.some(({ id }) => id === row.id);
-    if (isHere) {
-      queries.setQueryData<Page>(key, {
-        ...page,
-        data: page.data.map((old) => (old.id === row.id ? row : old)),
-      });
-      return;
-    }
-    const groupOf = (name: string) => types?.find((type) => type.name === name)?.group;
-    const newest = page.data[0];
-    const isNew =
-      !newest ||
-      row.created_at > newest.created_at ||
-      (row.created_at === newest.created_at && row.id > newest.id);
-    if (cursor || !isNew || !matches(row, filters, groupOf)) return;
+    const data = withHeard(page.data, rows, (row) => !cursor && matches(row, filters, groupOf));
     // The page grows instead of losing its end, which the next page's cursor stands on.
-    if (page.data.length < limit * 3) queries.setQueryData<Page>(key, { ...page, data: [row, ...page.data] });
+    if (data.length <= limit * 3) queries.setQueryData<Page>(key, { ...page, data });
     else void queries.invalidateQueries({ queryKey: key });
+  }, HEARD_MS);
+  useLive('delivery', (row) => {
+    heard.current.set(row.id, row);
+    hear();
   });
   return list;
 }

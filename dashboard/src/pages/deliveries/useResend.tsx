@@ -1,12 +1,13 @@
 // Gửi lại of one row: sends, waits for the attempt's end, says how it went.
 import { useQueryClient } from '@tanstack/react-query';
 import { App, Button } from 'antd';
-import { useRef, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { deliveriesKey, getDelivery, resendDelivery } from '../../api/deliveries';
 import { POLL_MS, useLive } from '../../api/live';
 import type { Delivery } from '../../api/types';
 import { useErrorText } from '../../components/States';
+import { useSteady } from '../../components/useSteady';
 import { useDeliveryText } from '../../outcomes/useOutcomeText';
 
 export interface Resend {
@@ -78,7 +79,7 @@ export function useResend(store: string, onOpen: (id: string) => void): Resend {
     await queries.invalidateQueries({ queryKey: deliveriesKey(store) });
   };
 
-  const send = async (row: Delivery) => {
+  const send = useSteady(async (row: Delivery) => {
     if (waiting.current.has(row.id)) return;
     const timer = window.setTimeout(() => void look(row.id), POLL_MS);
     waiting.current.set(row.id, { attempts: row.attempts, timer });
@@ -89,7 +90,8 @@ export function useResend(store: string, onOpen: (id: string) => void): Resend {
       forget(row.id);
       notification.error({ title: t('deliveries.resendRefused'), description: errorText(error) });
     }
-  };
+  });
 
-  return { send: (row) => void send(row), isSending: (id) => sending.has(id) };
+  // Rows are drawn again when one begins or ends to be sent, and not before.
+  return useMemo(() => ({ send, isSending: (id) => sending.has(id) }), [send, sending]);
 }

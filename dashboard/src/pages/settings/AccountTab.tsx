@@ -36,6 +36,7 @@ function EmailForm() {
       <h2>{t('settings.account.email')}</h2>
       {alert}
       <Form
+        noValidate
         form={form}
         layout="vertical"
         requiredMark={false}

@@ -1,11 +1,12 @@
 // Makes a key and shows it the only time.
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { Alert, Checkbox, Form, Input, Modal, Select } from 'antd';
+import { Alert, Checkbox, Form, Input, Select } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { createKey, type KeyPlace, keysKey } from '../../api/access';
 import type { KeyScope } from '../../api/types';
 import { CopyButton } from '../../components/CopyButton';
+import { Popup } from '../../components/Popup';
 import { useFormErrors } from '../../components/useFormErrors';
 
 const scopes: KeyScope[] = ['publish', 'read', 'manage'];
@@ -41,10 +42,8 @@ export function KeyPopup({ place, onClose }: { place: KeyPlace; onClose: () => v
 
   if (made !== null) {
     return (
-      <Modal
-        open
+      <Popup
         title={t('settings.keys.onceTitle')}
-        className="popup"
         closable={false}
         keyboard={false}
         mask={{ closable: false }}
@@ -57,23 +56,23 @@ export function KeyPopup({ place, onClose }: { place: KeyPlace; onClose: () => v
           <code className="secret-text">{made}</code>
           <CopyButton text={made} size="middle" type="primary" />
         </div>
-      </Modal>
+      </Popup>
     );
   }
   return (
-    <Modal
-      open
+    <Popup
       title={t('settings.keys.addTitle')}
-      className="popup"
       onCancel={onClose}
-      onOk={form.submit}
+      form="key-form"
       okText={t('settings.keys.add')}
       cancelText={t('shell.cancel')}
       confirmLoading={create.isPending}
     >
       {alert}
       <Form<Fields>
+        id="key-form"
         form={form}
+        noValidate
         layout="vertical"
         requiredMark={false}
         initialValues={{ scopes: ['publish'], expires_at: 'never' }}
@@ -94,7 +93,14 @@ export function KeyPopup({ place, onClose }: { place: KeyPlace; onClose: () => v
         <Form.Item
           name="scopes"
           label={t('settings.keys.scopes')}
-          rules={[{ required: true, type: 'array', min: 1, message: t('settings.keys.scopesRequired') }]}
+          // Not `required`: the group of boxes would be said to be so, which only a field can be.
+          rules={[
+            {
+              validator: async (_, chosen: KeyScope[]) => {
+                if (chosen.length === 0) throw new Error(t('settings.keys.scopesRequired'));
+              },
+            },
+          ]}
         >
           <Checkbox.Group className="scope-list">
             {scopes.map((scope) => (
@@ -114,6 +120,6 @@ export function KeyPopup({ place, onClose }: { place: KeyPlace; onClose: () => v
           />
         </Form.Item>
       </Form>
-    </Modal>
+    </Popup>
   );
 }

@@ -1,11 +1,12 @@
 // Adds a member or changes role, stores and password.
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { App, Form, Input, Modal, Radio, Select } from 'antd';
+import { App, Form, Input, Radio, Select } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { changeMember, createMember, membersKey, type NewMember } from '../../api/access';
 import { useStores } from '../../api/stores';
 import type { Member, Role } from '../../api/types';
 import { useStoreId } from '../../app/session';
+import { Popup } from '../../components/Popup';
 import { useFormErrors } from '../../components/useFormErrors';
 
 const roles: Role[] = ['admin', 'member', 'viewer'];
@@ -39,19 +40,19 @@ export function MemberPopup({ member, onClose }: { member?: Member; onClose: () 
     },
   });
   return (
-    <Modal
-      open
+    <Popup
       title={member ? t('settings.members.editTitle') : t('settings.members.add')}
-      className="popup"
       onCancel={onClose}
-      onOk={form.submit}
+      form="member-form"
       okText={member ? t('shell.save') : t('settings.members.add')}
       cancelText={t('shell.cancel')}
       confirmLoading={save.isPending}
     >
       {alert}
       <Form
+        id="member-form"
         form={form}
+        noValidate
         layout="vertical"
         requiredMark={false}
         initialValues={member ?? { role: 'member', stores: [store] }}
@@ -103,6 +104,6 @@ export function MemberPopup({ member, onClose }: { member?: Member; onClose: () 
           <Input.Password autoComplete="new-password" />
         </Form.Item>
       </Form>
-    </Modal>
+    </Popup>
   );
 }

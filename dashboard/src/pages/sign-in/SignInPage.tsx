@@ -45,7 +45,13 @@ function PasswordSignIn() {
       {enter.error && (
         <Alert className="form-alert" type="error" showIcon role="alert" title={problem(enter.error)} />
       )}
-      <Form layout="vertical" requiredMark={false} size="large" onFinish={(fields) => enter.mutate(fields)}>
+      <Form
+        noValidate
+        layout="vertical"
+        requiredMark={false}
+        size="large"
+        onFinish={(fields) => enter.mutate(fields)}
+      >
         <Form.Item
           name="email"
           label={t('signIn.email')}

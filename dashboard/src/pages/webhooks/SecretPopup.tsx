@@ -1,7 +1,7 @@
 // Khóa ký: shown when asked for, copied, changed.
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Alert, App, Button, Modal } from 'antd';
+import { Alert, App, Button } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
@@ -10,6 +10,7 @@ import { getSecret, rotateSecret } from '../../api/webhooks';
 import { useStoreId } from '../../app/session';
 import { CopyButton } from '../../components/CopyButton';
 import { EyeInvisibleOutlined, EyeOutlined, SyncOutlined } from '../../components/icons';
+import { Popup } from '../../components/Popup';
 import { ErrorState, LoadingState, useErrorText } from '../../components/States';
 import { exactTime } from '../../components/time';
 
@@ -57,14 +58,7 @@ export function SecretPopup({ webhook, isNew, onClose }: Props) {
   };
 
   return (
-    <Modal
-      open
-      title={t('webhooks.key.title')}
-      width={600}
-      className="popup"
-      onCancel={onClose}
-      footer={null}
-    >
+    <Popup title={t('webhooks.key.title')} width={600} onCancel={onClose} footer={null}>
       {isNew && <Alert className="form-alert" type="success" showIcon title={t('webhooks.key.created')} />}
       <p className="break">
         <code className="soft">{webhook.url}</code>
@@ -97,6 +91,6 @@ export function SecretPopup({ webhook, isNew, onClose }: Props) {
           </div>
         </>
       )}
-    </Modal>
+    </Popup>
   );
 }

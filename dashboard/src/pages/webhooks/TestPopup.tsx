@@ -1,7 +1,7 @@
 // Gửi thử: sends a sample at once and shows how it went.
 
 import { useMutation } from '@tanstack/react-query';
-import { Alert, Button, Modal, Select, Spin } from 'antd';
+import { Alert, Button, Select, Spin } from 'antd';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
@@ -12,6 +12,7 @@ import { useStoreId } from '../../app/session';
 import { AttemptResult } from '../../components/AttemptResult';
 import { byGroup, useGroupLabel, useTypeLabel } from '../../components/EventTypeText';
 import { SendOutlined } from '../../components/icons';
+import { Popup } from '../../components/Popup';
 import { ErrorState } from '../../components/States';
 import { chosenOf } from './patterns';
 
@@ -36,14 +37,7 @@ export function TestPopup({ webhook, onClose }: { webhook: Webhook; onClose: () 
 
   const result = send.data;
   return (
-    <Modal
-      open
-      title={t('webhooks.testing.title')}
-      width={720}
-      className="popup"
-      onCancel={onClose}
-      footer={null}
-    >
+    <Popup title={t('webhooks.testing.title')} width={720} onCancel={onClose} footer={null}>
       <p className="soft break">{t('webhooks.testing.text', { url: webhook.url })}</p>
       <div className="test-bar">
         <Select
@@ -85,6 +79,6 @@ export function TestPopup({ webhook, onClose }: { webhook: Webhook; onClose: () 
           </p>
         )}
       </div>
-    </Modal>
+    </Popup>
   );
 }

@@ -1,11 +1,12 @@
 // Popup Thêm/sửa cấu hình webhook.
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { App, Collapse, Form, Input, Modal } from 'antd';
+import { App, Collapse, Form, Input } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Webhook } from '../../api/types';
 import { changeWebhook, createWebhook, useDefaults, webhooksKey } from '../../api/webhooks';
 import { useStoreId } from '../../app/session';
+import { Popup } from '../../components/Popup';
 import { useFormErrors } from '../../components/useFormErrors';
 import { EventPicker } from './EventPicker';
 import { fieldsOf, NEW, toChange, toNew, type WebhookFields } from './fields';
@@ -71,13 +72,11 @@ export function WebhookPopup({ webhook, url, onClose, onCreated }: Props) {
   };
 
   return (
-    <Modal
-      open
+    <Popup
       title={t('webhooks.form.title')}
       width={680}
-      className="popup"
       onCancel={askClose}
-      onOk={form.submit}
+      form="webhook-form"
       okText={t('webhooks.form.submit')}
       cancelText={t('shell.cancel')}
       confirmLoading={save.isPending}
@@ -87,7 +86,9 @@ export function WebhookPopup({ webhook, url, onClose, onCreated }: Props) {
     >
       {alert}
       <Form
+        id="webhook-form"
         form={form}
+        noValidate
         layout="vertical"
         requiredMark={false}
         initialValues={before}
@@ -136,6 +137,6 @@ export function WebhookPopup({ webhook, url, onClose, onCreated }: Props) {
           ]}
         />
       </Form>
-    </Modal>
+    </Popup>
   );
 }

@@ -1,13 +1,14 @@
 // Popup Lịch sử sự kiện.
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Button, Modal } from 'antd';
+import { Button } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { deliveriesKey, getDelivery } from '../../../api/deliveries';
 import { useLive, usePollInterval } from '../../../api/live';
 import { useMay } from '../../../app/session';
 import { BodyBlock } from '../../../components/CodeBlock';
 import { RedoOutlined } from '../../../components/icons';
+import { Popup } from '../../../components/Popup';
 import { ErrorState, LoadingState } from '../../../components/States';
 import type { Resend } from '../useResend';
 import { AttemptTimeline } from './AttemptTimeline';
@@ -37,11 +38,9 @@ export function HistoryPopup({ store, id, resend, onClose }: Props) {
   const row = delivery.data;
   const canResend = may.manage && row && row.webhook_id !== null && row.payloadText !== null;
   return (
-    <Modal
-      open
+    <Popup
       title={t('history.title')}
       width={860}
-      className="popup"
       onCancel={onClose}
       footer={[
         canResend && (
@@ -74,6 +73,6 @@ export function HistoryPopup({ store, id, resend, onClose }: Props) {
           )}
         </>
       )}
-    </Modal>
+    </Popup>
   );
 }
