@@ -61,7 +61,8 @@ export function LiveProvider({ store, children }: { store: string; children: Rea
         if (opened.readyState !== EventSource.CLOSED) return;
         retry = window.setTimeout(open, RETRY_MS);
         // It ends with the session: then there is nobody to try again for.
-        void queries.invalidateQueries({ queryKey: sessionKey });
+        const askedAt = queries.getQueryState(sessionKey)?.dataUpdatedAt ?? 0;
+        if (Date.now() - askedAt >= POLL_MS) void queries.invalidateQueries({ queryKey: sessionKey });
       };
       opened.addEventListener('delivery', (event) => bus.send('delivery', JSON.parse(event.data)));
       opened.addEventListener('resend', (event) => bus.send('resend', JSON.parse(event.data)));

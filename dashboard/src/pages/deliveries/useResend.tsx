@@ -9,16 +9,11 @@ import type { Delivery } from '../../api/types';
 import { useErrorText } from '../../components/States';
 import { useSteady } from '../../components/useSteady';
 import { useDeliveryText } from '../../outcomes/useOutcomeText';
+import { Resends } from './resends';
 
 export interface Resend {
   send: (row: Delivery) => void;
   isSending: (id: string) => boolean;
-}
-
-interface Waiting {
-  /** Attempts before; the result is in once there are more. */
-  attempts: number;
-  timer: number;
 }
 
 export function useResend(store: string, onOpen: (id: string) => void): Resend {
@@ -27,18 +22,19 @@ export function useResend(store: string, onOpen: (id: string) => void): Resend {
   const queries = useQueryClient();
   const errorText = useErrorText();
   const deliveryText = useDeliveryText();
-  const waiting = useRef(new Map<string, Waiting>());
+  const [resends] = useState(() => new Resends());
+  const timers = useRef(new Map<string, number>());
   const [sending, setSending] = useState<ReadonlySet<string>>(new Set());
 
   const forget = (id: string) => {
-    window.clearTimeout(waiting.current.get(id)?.timer);
-    waiting.current.delete(id);
-    setSending(new Set(waiting.current.keys()));
+    window.clearTimeout(timers.current.get(id));
+    timers.current.delete(id);
+    resends.forget(id);
+    setSending(resends.ids());
   };
 
-  const settle = (row: Delivery) => {
-    const before = waiting.current.get(row.id);
-    if (!before || row.attempts <= before.attempts) return;
+  const settle = (row: Delivery | null) => {
+    if (!row) return;
     forget(row.id);
     void queries.invalidateQueries({ queryKey: [...deliveriesKey(store), 'one', row.id] });
     const text = deliveryText(row);
@@ -67,25 +63,28 @@ export function useResend(store: string, onOpen: (id: string) => void): Resend {
       duration: isGood ? 5 : 12,
     });
   };
-  useLive('delivery', settle);
+  useLive('delivery', (row) => settle(resends.heard(row)));
 
   /** The stream may be down: look once, as late as pages may ask. */
   const look = async (id: string) => {
     const row = await getDelivery(store, id).catch(() => null);
-    if (row) settle(row);
-    if (!waiting.current.has(id)) return;
+    if (row) settle(resends.heard(row));
+    if (!resends.has(id)) return;
     forget(id);
     message.info(t('deliveries.resendSlow'));
     await queries.invalidateQueries({ queryKey: deliveriesKey(store) });
   };
 
   const send = useSteady(async (row: Delivery) => {
-    if (waiting.current.has(row.id)) return;
-    const timer = window.setTimeout(() => void look(row.id), POLL_MS);
-    waiting.current.set(row.id, { attempts: row.attempts, timer });
-    setSending(new Set(waiting.current.keys()));
+    if (resends.has(row.id)) return;
+    resends.begin(row.id);
+    timers.current.set(
+      row.id,
+      window.setTimeout(() => void look(row.id), POLL_MS),
+    );
+    setSending(resends.ids());
     try {
-      settle(await resendDelivery(store, row.id));
+      settle(resends.answered(await resendDelivery(store, row.id)));
     } catch (error) {
       forget(row.id);
       notification.error({ title: t('deliveries.resendRefused'), description: errorText(error) });
