@@ -24,6 +24,8 @@ export default defineConfig<Options>({
     viewport: { width: 1280, height: 800 },
     // A device elsewhere: times must be those of Vietnam all the same.
     timezoneId: 'America/New_York',
+    // A click on what still moves may miss it.
+    contextOptions: { reducedMotion: 'reduce' },
     screenshot: 'only-on-failure',
     // A trace shows why a test failed, and costs a third of the time: E2E_TRACE=1 asks for it.
     trace: process.env.E2E_TRACE ? 'retain-on-failure' : 'off',

@@ -35,7 +35,11 @@ test.describe('each page', () => {
     ].entries()) {
       await api.publish(store, String(208610 + n), type);
     }
-    await api.settled(store, 7);
+    const inbox = await api.call('POST', `/stores/${store}/inboxes`, {});
+    await api.webhook(store, inbox.url, { events: ['product.deleted'] });
+    await api.publish(store, '208614', 'product.deleted', { id: '208614', name: 'Kẻ chân mày' });
+    await api.call('POST', `/stores/${store}/keys`, { name: 'Website bán hàng', scopes: ['publish'] });
+    await api.settled(store, 9);
   });
 
   for (const scheme of ['light', 'dark'] as const) {

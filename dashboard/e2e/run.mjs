@@ -2,7 +2,7 @@
 // program; with `BOCAU_URL` set, tests run against that server instead (then also BOCAU_API_KEY, a platform key,
 // BOCAU_EMAIL, BOCAU_PASSWORD and BOCAU_TEST_CERTIFICATES, whose ca.pem it trusts, are needed).
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { startServer } from './support/server.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -20,6 +20,8 @@ if (!process.env.BOCAU_BIN) {
   process.exit(2);
 }
 
+// Tests run in another directory than this, and some start a server of their own.
+process.env.BOCAU_BIN = resolve(process.env.BOCAU_BIN);
 const server = await startServer(process.env.BOCAU_BIN);
 let status = 1;
 try {

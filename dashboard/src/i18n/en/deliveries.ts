@@ -79,7 +79,7 @@ export const deliveries = {
     none: 'No delivery that matches can be sent again.',
     noFilter: 'You have set no filter, so all events of the store will be sent again.',
     includesSucceeded:
-      'This includes deliveries that succeeded: your system will get that data again. Filter by Failed to resend failures only.',
+      'Deliveries that succeeded are sent again too: your system will get that data once more. Filter by Failed to resend failures only.',
     onlyFailed: 'Resend failed ones only',
     matching: 'Filters',
     submit_one: 'Resend {{count}}',

@@ -76,7 +76,7 @@ export const deliveries = {
     none: 'Không có lượt gửi nào khớp bộ lọc có thể gửi lại.',
     noFilter: 'Bạn chưa đặt bộ lọc nào, nên tất cả sự kiện của cửa hàng sẽ được gửi lại.',
     includesSucceeded:
-      'Trong đó có cả lượt đã thành công: hệ thống của bạn sẽ nhận lại dữ liệu đó. Lọc theo trạng thái Thất bại nếu chỉ muốn gửi lại lượt lỗi.',
+      'Lượt đã thành công cũng được gửi lại: hệ thống của bạn sẽ nhận lại dữ liệu đó. Lọc theo trạng thái Thất bại nếu chỉ muốn gửi lại lượt lỗi.',
     onlyFailed: 'Chỉ gửi lại lượt thất bại',
     matching: 'Bộ lọc',
     submit_other: 'Gửi lại {{count}} lượt',

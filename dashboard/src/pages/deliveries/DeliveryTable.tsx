@@ -58,14 +58,14 @@ export function DeliveryTable({ rows, offset, columns, resend, onOpen }: Props) 
       {
         key: 'responses',
         title: title('responses'),
-        width: 128,
+        width: 124,
         isNumeric: true,
         cell: (row) => <Responses row={row} />,
       },
       {
         key: 'status',
         title: title('status'),
-        width: 142,
+        width: 150,
         cell: (row) => <StatusTag row={row} isSending={row.resend_waiting || resend.isSending(row.id)} />,
       },
       {

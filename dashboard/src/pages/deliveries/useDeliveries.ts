@@ -9,7 +9,7 @@ import { useThrottled } from '../../api/useThrottled';
 import { type Filters, matches, toQuery } from './filters';
 import { keepRows, type Page, withHeard } from './heard';
 
-/** Rows that are heard of within this time are shown together: a busy store's would come one by one. */
+/** New rows that are heard of within this time are shown together: a busy store's would come one by one. */
 const HEARD_MS = 250;
 
 export function useDeliveries(store: string, filters: Filters, limit: number, cursor: string | undefined) {
@@ -27,20 +27,24 @@ export function useDeliveries(store: string, filters: Filters, limit: number, cu
   });
 
   const groupOf = (name: string) => types?.find((type) => type.name === name)?.group;
-  const heard = useRef(new Map<string, Delivery>());
-  const hear = useThrottled(() => {
-    const rows = [...heard.current.values()];
-    heard.current.clear();
+  const add = (heard: Delivery[]) => {
     const page = queries.getQueryData<Page>(key);
     if (!page) return;
-    const data = withHeard(page.data, rows, (row) => !cursor && matches(row, filters, groupOf));
+    const data = withHeard(page.data, heard, (row) => !cursor && matches(row, filters, groupOf));
     // The page grows instead of losing its end, which the next page's cursor stands on.
     if (data.length <= limit * 3) queries.setQueryData<Page>(key, { ...page, data });
     else void queries.invalidateQueries({ queryKey: key });
+  };
+  const waiting = useRef(new Map<string, Delivery>());
+  const addWaiting = useThrottled(() => {
+    add([...waiting.current.values()]);
+    waiting.current.clear();
   }, HEARD_MS);
   useLive('delivery', (row) => {
-    heard.current.set(row.id, row);
-    hear();
+    // What one looks at, and may be about to send again, is never older than what is known.
+    if (queries.getQueryData<Page>(key)?.data.some(({ id }) => id === row.id)) return add([row]);
+    waiting.current.set(row.id, row);
+    addWaiting();
   });
   return list;
 }

@@ -22,31 +22,31 @@ export function WebhookTable({ rows }: { rows: Webhook[] }) {
     {
       key: 'events',
       title: t('webhooks.columns.events'),
-      width: 190,
+      width: 160,
       cell: (row) => <EventPatterns patterns={row.events} />,
     },
     {
       key: 'status',
       title: t('webhooks.columns.status'),
-      width: 132,
+      width: 126,
       cell: (row) => <WebhookSwitch webhook={row} />,
     },
     {
       key: 'rate',
       title: t('webhooks.columns.rate'),
-      width: 116,
+      width: 108,
       cell: (row) => <RateText rate={row.success_rate_24h} />,
     },
     {
       key: 'updated',
       title: t('webhooks.columns.updated'),
-      width: 112,
+      width: 104,
       cell: (row) => <TimeText at={row.updated_at} />,
     },
     {
       key: 'actions',
       title: t('webhooks.columns.actions'),
-      width: 244,
+      width: 264,
       cell: (row) => <RowActions webhook={row} />,
     },
   ];
