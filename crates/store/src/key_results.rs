@@ -19,7 +19,7 @@ pub(crate) fn write(events: &[NewEvent]) -> Vec<u8> {
     results
 }
 
-/// Reads what [`write`] writes.
+/// Reads what [`write()`] writes.
 pub(crate) fn read(results: &[u8]) -> Result<Vec<(EventId, u32)>> {
     let (whole, rest) = results.as_chunks::<RESULT_BYTES>();
     if !rest.is_empty() {
