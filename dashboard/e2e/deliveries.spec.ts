@@ -320,3 +320,24 @@ test('a day is picked from the calendar', async ({ page, T, open, api, store }) 
   await page.getByRole('button', { name: T.deliveries.filters.clear }).click();
   await expect(page).not.toHaveURL(/from=/);
 });
+
+test('the calendar that loads late takes nobody back to its field', async ({ page, T, open, api, store }) => {
+  await api.publish(store, '1');
+  let letThrough = () => {};
+  const isLet = new Promise<void>((resolve) => {
+    letThrough = resolve;
+  });
+  await page.route('**/DayPicker-*.js', async (route) => {
+    await isLet;
+    await route.continue();
+  });
+  await open('deliveries');
+  await page.getByLabel(T.deliveries.filters.from).focus();
+  const search = page.getByPlaceholder(T.deliveries.filters.object);
+  await search.focus();
+  const loaded = page.waitForResponse('**/DayPicker-*.js');
+  letThrough();
+  await loaded;
+  await expect(page.locator('.ant-picker')).toHaveCount(1);
+  await expect(search).toBeFocused();
+});

@@ -12,14 +12,19 @@ export interface DayProps {
   isOff: (day: string) => boolean;
 }
 
+export interface DayPickerProps extends DayProps {
+  autoFocus: boolean;
+  isOpen: boolean;
+}
+
 const WIRE = 'YYYY-MM-DD';
 
-export function DayPicker({ label, value, onChange, isOff, isOpen }: DayProps & { isOpen: boolean }) {
+export function DayPicker({ label, value, onChange, isOff, autoFocus, isOpen }: DayPickerProps) {
   const { i18n } = useTranslation();
   dayjs.locale(i18n.language === 'en' ? 'en' : 'vi');
   return (
     <DatePicker
-      autoFocus
+      autoFocus={autoFocus}
       defaultOpen={isOpen}
       aria-label={label}
       placeholder={label}
