@@ -75,7 +75,8 @@ test('without the live stream, pages ask again, and never within 15 seconds', as
     if (path === 'deliveries')
       await expect(page.getByText(T.shell.live.offline, { exact: true })).toBeAttached();
     const calls = () => page.evaluate(() => (window as unknown as { calls: [string, number][] }).calls);
-    const asked = async () => (await calls()).filter(([address]) => repeated && address.includes(repeated)).length;
+    const asked = async () =>
+      (await calls()).filter(([address]) => repeated && address.includes(repeated)).length;
     if (repeated) await expect.poll(asked, { message: `${path} asks` }).toBeGreaterThan(0);
     await page.waitForLoadState('networkidle');
     // The page's clock is turned by hand, while answers come in their own time: it is turned for 80 seconds, and on

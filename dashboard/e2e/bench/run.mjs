@@ -1,6 +1,7 @@
 // Measures the report in a store with 100,000 deliveries: requests over HTTP, then frames in Chromium.
 //
 //   BOCAU_BIN=target/release/bocau node dashboard/e2e/bench/run.mjs [--deliveries 100000] [--only lists|scroll]
+//   (with BOCAU_DATABASE_URL and BOCAU_MASTER_KEY: on PostgreSQL, in an empty database)
 //   node dashboard/e2e/bench/run.mjs --url http://127.0.0.1:8080 --key bck_… [--store ID]
 //
 // With --url it uses a server that runs, on whichever database; without --store it fills a store of its own there, for

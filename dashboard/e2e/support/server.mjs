@@ -17,6 +17,9 @@ const freePort = () =>
     });
   });
 
+/** What is passed on of the program's own variables: with both, the data is in PostgreSQL. */
+const PASSED_ON = ['BOCAU_DATABASE_URL', 'BOCAU_MASTER_KEY'];
+
 /** Starts `program`; `told` are the variables that tests read, `stop` ends it and clears up. */
 export async function startServer(program) {
   const work = mkdtempSync(join(tmpdir(), 'bocau-e2e-'));
@@ -33,7 +36,9 @@ export async function startServer(program) {
     BOCAU_TEST_CERTIFICATES: certificates,
   };
   // The program refuses variables of its name that it does not know, so it gets its own and no others.
-  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('BOCAU_'));
+  const others = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('BOCAU_') || PASSED_ON.includes(name),
+  );
   const env = {
     ...Object.fromEntries(others),
     BOCAU_LISTEN: listen,

@@ -248,14 +248,20 @@ impl Use {
             LOCK_WAIT_MAX.as_millis(),
             IDLE_IN_TRANSACTION_MAX.as_millis(),
         );
-        if self == Self::Work {
+        settings.push_str(match self {
             // Each of its statements goes to a few rows by an index. A plan made while the tables were empty
             // would read whole tables instead, and stay. Planning every time would cost more than running.
-            settings.push_str(
+            Self::Work => {
                 "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; \
-                 SET enable_mergejoin = off;",
-            );
-        }
+                 SET enable_mergejoin = off;"
+            }
+            // A page is the end of a walk along an index. Of a day that was not analyzed yet the server takes
+            // filters for so strict that it would rather read and sort all of it.
+            Self::Lookups => {
+                "SET enable_seqscan = off; SET enable_bitmapscan = off; \
+                 SET max_parallel_workers_per_gather = 0;"
+            }
+        });
         settings
     }
 }
