@@ -8,7 +8,7 @@ use bocau_domain::Rng;
 use bocau_engine::{SystemClock, SystemRng};
 use bocau_store::postgres::{PostgresOptions, PostgresStore};
 use bocau_store::seal::MASTER_KEY_FILE;
-use bocau_store::sqlite::{DATABASE_FILE, SqliteOptions, SqliteStore};
+use bocau_store::sqlite::{self, DATABASE_FILE, SqliteOptions, SqliteStore};
 use bocau_store::{MasterKey, Store, StoreError};
 
 use crate::config::Config;
@@ -33,6 +33,7 @@ impl Storage {
             let opened = PostgresStore::open(options).await.map_err(plain);
             Arc::new(opened.with_context(|| format!("the database {url}"))?)
         } else {
+            check_not_moved(config)?;
             let options = SqliteOptions::new(&config.data_dir, master_key.clone(), rng);
             Arc::new(open(options).await?.map_err(plain)?)
         };
@@ -43,6 +44,19 @@ impl Storage {
     pub async fn clock(&self) -> anyhow::Result<SystemClock> {
         let now = self.store.database_now().await.map_err(plain)?;
         Ok(now.map_or_else(SystemClock::new, SystemClock::starting_at))
+    }
+}
+
+/// A database that was left for another would send once more what the other has sent since.
+fn check_not_moved(config: &Config) -> anyhow::Result<()> {
+    let path = database_path(config);
+    match sqlite::moved_to(&path).map_err(plain)? {
+        None => Ok(()),
+        Some(target) => bail!(
+            "{} was moved to {target}: set BOCAU_DATABASE_URL to that, or go back to it as it was then with \
+             `bocau migrate --take-back`",
+            path.display()
+        ),
     }
 }
 
@@ -106,7 +120,8 @@ pub fn key_source(config: &Config) -> anyhow::Result<KeySource> {
     }
 }
 
-fn master_key(config: &Config, rng: &dyn Rng) -> anyhow::Result<MasterKey> {
+/// The key: the configured one, or the file's, which is made where there is none yet.
+pub(crate) fn master_key(config: &Config, rng: &dyn Rng) -> anyhow::Result<MasterKey> {
     key_source(config)?;
     match &config.master_key {
         Some(key) => Ok(key.clone()),

@@ -14,6 +14,7 @@
 //! - [`resend_jobs`]: resends of all that a filter finds
 //! - [`inboxes`]: the test inboxes
 //! - [`seal`]: the master key, and what is sealed with it
+//! - [`moving`]: how an installation moves from one backend to the other
 //! - [`sqlite`]: the default backend
 //! - [`postgres`]: the backend for several nodes
 
@@ -30,6 +31,7 @@ pub mod journal;
 mod key_kept;
 mod key_results;
 pub mod listing;
+pub mod moving;
 mod overview;
 pub mod people;
 pub mod postgres;

@@ -10,6 +10,7 @@ mod delivery;
 mod demo;
 mod inbox;
 mod keys;
+mod moving;
 mod nodes;
 mod portal;
 mod publishing;

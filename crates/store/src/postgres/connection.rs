@@ -129,6 +129,18 @@ impl PostgresUrl {
         other
     }
 
+    /// What connections to it are called in the server's list.
+    pub(super) fn application_name(&self) -> &str {
+        self.config.get_application_name().unwrap_or_default()
+    }
+
+    /// The same database, with another name for the connections.
+    pub(super) fn named(&self, application_name: &str) -> Self {
+        let mut other = self.clone();
+        other.config.application_name(application_name);
+        other
+    }
+
     /// A connection outside of the pools, which runs by itself.
     pub(super) async fn connect(&self) -> Result<Client> {
         let (client, connection) = self.open().await?;

@@ -3,7 +3,8 @@
 //! Every verb is one transaction on a connection of a pool. What is done stands in one file per subject, twins of
 //! the files of `sqlite`; `verbs` sends the trait's verbs there, save those of the subjects with a trait of their
 //! own. `connection` makes connections, `notices` hears what other nodes tell, `tx` is what a verb works with, `partitions` makes the parts of days,
-//! `rows` turns rows into domain types and back, and `migrate` brings the schema up to date.
+//! `rows` turns rows into domain types and back, `migrate` brings the schema up to date,
+//! and `moving` takes an installation in that comes from `SQLite`.
 
 mod audit;
 mod claims;
@@ -15,6 +16,7 @@ mod journal;
 mod keys;
 mod listing;
 mod migrate;
+pub(crate) mod moving;
 mod notices;
 mod partitions;
 mod people;
@@ -113,6 +115,7 @@ impl PostgresStore {
         let PostgresOptions { url, master_key, rng, connection_count } = options;
         let sealer = Arc::new(Sealer::new(&master_key, rng));
         migrate::migrate(&url, &sealer).await?;
+        moving::check_not_moving(&url).await?;
         let mut own = [0; 16];
         sealer.rng().fill(&mut own);
         let for_lookups = (connection_count / 3).max(1);

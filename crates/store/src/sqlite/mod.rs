@@ -4,8 +4,8 @@
 //! stands in one file per subject; `verbs` sends the trait's verbs there, save those of the subjects with a
 //! trait of their own (`audit`, `figures`, `inboxes`, `people`, `resend_jobs`). `rows` turns rows into domain
 //! types and back, `query` puts the walks over deliveries together, `tally` counts for the overview, `tx` is
-//! what a verb works with, `connection` opens the file, `migrate` brings its schema up to date, and `lock`
-//! keeps a second server out.
+//! what a verb works with, `connection` opens the file, `migrate` brings its schema up to date, `lock`
+//! keeps a second server out, and `moving` reads out an installation that moves to `PostgreSQL`.
 
 mod audit;
 mod backup;
@@ -19,6 +19,7 @@ mod keys;
 mod listing;
 mod lock;
 mod migrate;
+pub(crate) mod moving;
 mod people;
 mod query;
 mod readers;
@@ -47,6 +48,7 @@ use bocau_domain::Rng;
 pub use backup::check_backup;
 pub use lock::DataDirLock;
 pub use migrate::schema_version;
+pub use moving::{moved_to, take_move_back};
 
 use crate::seal::{MasterKey, Sealer};
 use crate::{Result, StoreError};
