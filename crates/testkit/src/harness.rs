@@ -1,4 +1,7 @@
-//! The engine over a SQLite file in a temporary directory, a clock that stands still and a scripted receiver.
+//! The engine over a database of its own, a clock that stands still and a scripted receiver.
+//!
+//! The database is a SQLite file in a temporary directory, or, where `BOCAU_TEST_BACKEND` is `postgres`, one on the
+//! server that `BOCAU_TEST_POSTGRES` names: what the engine promises holds on both.
 //!
 //! The engine runs on threads of its own, so that a crash is what it is outside: everything stops where it
 //! stands, and the next start finds what the disk has.
@@ -13,8 +16,10 @@ use bocau_domain::{
     SigningSecret, SigningSecrets, Status, StoreId, StoreInfo, Webhook, WebhookChange, WebhookId, WebhookUrl,
 };
 use bocau_engine::egress::{Guard, HttpsOptions, HttpsTransport};
+use bocau_engine::journal::LEASE;
 use bocau_engine::scheduler::POLL;
 use bocau_engine::{Engine, EngineOptions, EngineParts, IncomingEvent, PublishError, Published};
+use bocau_store::postgres::{PostgresOptions, PostgresStore};
 use bocau_store::sqlite::{SqliteOptions, SqliteStore};
 use bocau_store::{DeliveryFilter, IdempotencyKey, MasterKey, Page, Resend, Store};
 use bytes::Bytes;
@@ -23,6 +28,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::clock::{SeededRng, SimClock};
+use crate::database::TestDatabase;
 use crate::flaky_store::FlakyStore;
 use crate::patience::capped;
 use crate::receiver::{Receiver, ReceiverOptions};
@@ -32,6 +38,8 @@ use crate::tls::{Certificate, TestCa};
 /// The store that every harness has.
 pub const STORE: &str = "552";
 const SEED: u64 = 552;
+/// Says which database the tests run on.
+const BACKEND: &str = "BOCAU_TEST_BACKEND";
 const LIST_LIMIT: usize = 100_000;
 
 /// How a harness is set up.
@@ -82,6 +90,8 @@ pub struct EngineHarness {
     pub store_id: StoreId,
     options: HarnessOptions,
     directory: TempDir,
+    /// Where it is not the directory's file.
+    database: Option<TestDatabase>,
     ids: IdSource,
     running: Option<Running>,
 }
@@ -109,6 +119,11 @@ impl EngineHarness {
         })
         .await;
         let rules = EgressRules { allowed: options.allowed.clone(), ..EgressRules::default() };
+        let database = match std::env::var(BACKEND).as_deref() {
+            Err(_) | Ok("sqlite") => None,
+            Ok("postgres") => Some(TestDatabase::make().await),
+            Ok(other) => panic!("{BACKEND}={other}: sqlite or postgres"),
+        };
         let mut harness = Self {
             ids: IdSource::new(Arc::new(clock.clone()), rng.clone()),
             clock,
@@ -119,6 +134,7 @@ impl EngineHarness {
             store_id: STORE.parse().expect("a store id"),
             options,
             directory: tempfile::tempdir().expect("a temporary directory"),
+            database,
             running: None,
         };
         harness.resume().await;
@@ -131,7 +147,7 @@ impl EngineHarness {
     /// Starts the engine on what the directory has.
     pub async fn resume(&mut self) {
         assert!(self.running.is_none(), "the engine runs already");
-        let store = Arc::new(FlakyStore::new(Arc::new(self.open())));
+        let store = Arc::new(FlakyStore::new(self.open().await));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -153,10 +169,19 @@ impl EngineHarness {
         self.running = Some(Running { engine, store, runtime });
     }
 
-    fn open(&self) -> SqliteStore {
+    async fn open(&self) -> Arc<dyn Store> {
         let path = self.directory.path();
         let key = MasterKey::load_or_create(path, &*self.rng).expect("a master key");
-        SqliteStore::open(SqliteOptions::new(path, key, self.rng.clone())).expect("the database opens")
+        match &self.database {
+            None => {
+                let options = SqliteOptions::new(path, key, self.rng.clone());
+                Arc::new(SqliteStore::open(options).expect("the database opens"))
+            }
+            Some(database) => {
+                let options = PostgresOptions::new(database.url(), key, self.rng.clone());
+                Arc::new(PostgresStore::open(options).await.expect("the database opens"))
+            }
+        }
     }
 
     /// Stops as the program does: attempts in flight end, the rest is given back.
@@ -174,6 +199,10 @@ impl EngineHarness {
         runtime.shutdown_background();
         self.clock.nobody_sleeps().await;
         store.close().await;
+        // Where other processes may hold claims too, those of a dead one lapse by their time.
+        if store.is_shared() {
+            self.clock.advance(LEASE);
+        }
     }
 
     /// The engine.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bocau_domain::limits::INTERRUPTIONS_MAX;
-use bocau_domain::{Outcome, Reason, Status};
+use bocau_domain::{Clock as _, Outcome, Reason, Status};
 use bocau_engine::lanes::LaneLimits;
 use bocau_engine::{EngineOptions, PublishError};
 use bocau_testkit::clock::START;
@@ -44,7 +44,7 @@ async fn after_a_crash_retries_come_at_their_times() {
     let id = harness.send("1").await;
     harness.settled_as(id, Status::Retrying).await;
     harness.crash().await;
-    harness.clock.advance(100 * SECOND);
+    harness.clock.advance((START + 100 * SECOND).since(harness.clock.now()));
     harness.resume().await;
     harness.advance(199 * SECOND).await;
     harness.scheduler_has_looked().await;
