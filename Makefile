@@ -68,6 +68,6 @@ deb: dashboard ## Build the Debian package into target/debian
 fmt: ## Format all Rust code
 	$(CARGO) fmt --all
 
-bench: ## Run the benchmarks of all crates, where there are some
-	@if ls crates/*/benches/*.rs >/dev/null 2>&1; then $(CARGO) bench --locked --workspace; \
-	else echo "there are no benchmarks yet: none under crates/*/benches"; fi
+bench: dashboard ## Measure a release build end to end, against the machine's own limit in the same run
+	$(CARGO) build --release --locked
+	$(CARGO) run --release --locked --quiet -p bocau-bench -- --json target/bench-sqlite.json

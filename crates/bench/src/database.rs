@@ -1,0 +1,56 @@
+//! What the `PostgreSQL` under a server uses.
+
+use anyhow::Context as _;
+use tokio_postgres::{Client, NoTls};
+
+/// The server of a database, as its own statistics and the system tell.
+pub(crate) struct Database {
+    client: Client,
+    postmaster: Option<u32>,
+}
+
+impl Database {
+    /// Connects to it.
+    pub(crate) async fn open(url: &str) -> anyhow::Result<Self> {
+        let client = connect(url).await?;
+        let fsync: String = client.query_one("SHOW fsync", &[]).await?.get(0);
+        anyhow::ensure!(fsync == "on", "that server does not wait for the disk (fsync = {fsync})");
+        let directory: String = client.query_one("SHOW data_directory", &[]).await?.get(0);
+        let pid = std::fs::read_to_string(format!("{directory}/postmaster.pid"));
+        let postmaster = pid.ok().and_then(|pid| pid.lines().next()?.parse().ok());
+        Ok(Self { client, postmaster })
+    }
+
+    /// Makes an empty database on the server; answers its URL.
+    pub(crate) async fn make(&self, url: &str, name: &str) -> anyhow::Result<String> {
+        self.client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
+        self.client.batch_execute(&format!("CREATE DATABASE {name}")).await?;
+        let (base, _) = url.rsplit_once('/').context("a URL that names a database")?;
+        Ok(format!("{base}/{name}"))
+    }
+
+    /// The process whose family does the server's work.
+    pub(crate) fn postmaster(&self) -> Option<u32> {
+        self.postmaster
+    }
+
+    /// Bytes of its log so far.
+    pub(crate) async fn log_bytes(&self) -> anyhow::Result<u64> {
+        let row =
+            self.client.query_one("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint", &[]).await?;
+        Ok(row.get::<_, i64>(0).cast_unsigned())
+    }
+
+    /// Bytes of a database.
+    pub(crate) async fn bytes(&self, name: &str) -> anyhow::Result<u64> {
+        let row = self.client.query_one("SELECT pg_database_size($1::text::name)", &[&name]).await?;
+        Ok(row.get::<_, i64>(0).cast_unsigned())
+    }
+}
+
+/// A connection without TLS, as to a server on this machine.
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("PostgreSQL")?;
+    tokio::spawn(connection);
+    Ok(client)
+}
