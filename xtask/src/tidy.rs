@@ -54,6 +54,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("bocau", &["bocau-testkit", "refinery", "rusqlite"]),
     ("bocau-testkit", &["bocau", "anyhow", "refinery", "rusqlite"]),
     ("xtask", &["bocau", "bocau-testkit", "rusqlite"]),
+    ("bocau-bench", &["bocau", "bocau-testkit", "bocau-store", "bocau-engine", "bocau-api", "bocau-domain"]),
 ];
 
 /// Checks everything; the error says how much was found, the findings are on standard error.
