@@ -46,8 +46,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const CONNECTING_PER_HOST_MAX: usize = 16;
 /// Hosts after which those are forgotten that nobody connects to any more.
 const HOSTS_REMEMBERED: usize = 1_024;
-/// Idle connections kept to one host.
-const IDLE_PER_HOST_MAX: usize = 16;
+/// Idle connections kept to one host: as many as there are attempts in flight by default. With fewer, those above
+/// would be closed after each attempt, and a handshake costs ten times what an attempt does.
+const IDLE_PER_HOST_MAX: usize = 512;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
