@@ -103,7 +103,12 @@ impl World {
 
     /// Makes a store of this id.
     pub async fn make_shop(&self, id: &StoreId) {
-        let info = StoreInfo { id: id.clone(), name: format!("Cửa hàng {id}"), created_at: self.now() };
+        let info = StoreInfo {
+            id: id.clone(),
+            name: format!("Cửa hàng {id}"),
+            retention: None,
+            created_at: self.now(),
+        };
         self.store.create_store(info, BY).await.expect("works").expect("made");
     }
 
