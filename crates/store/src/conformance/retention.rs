@@ -20,21 +20,6 @@ fn from_the_start(world: &World, keep: u32) -> Retire {
     Retire { now: world.now(), keep: days(keep), from: RetirePlace::default() }
 }
 
-/// One pass, to its end. Answers what it has done, call by call.
-async fn pass(world: &World, keep: u32) -> Vec<Retired> {
-    let mut retire = from_the_start(world, keep);
-    let mut done = Vec::new();
-    loop {
-        let retired = world.store.retire(retire.clone()).await.expect("works");
-        let next = retired.next.clone();
-        done.push(retired);
-        match next {
-            Some(place) => retire.from = place,
-            None => return done,
-        }
-    }
-}
-
 /// The deliveries that a pass gave up.
 fn expired(done: &[Retired]) -> usize {
     done.iter().map(|retired| retired.expired.len()).sum()
@@ -80,10 +65,10 @@ pub async fn what_is_older_than_it_is_kept_goes_with_its_history(store: Arc<dyn 
     let young = world.event(&[]);
     let young_id = young.id;
     world.write(vec![young]).await;
-    pass(&world, 30).await;
+    world.retire(30).await;
     assert_eq!(world.all_deliveries().await.len(), 4, "nothing is old yet");
     let_days_pass(&world, 15);
-    assert_eq!(expired(&pass(&world, 30).await), 0);
+    assert_eq!(expired(&world.retire(30).await), 0);
     let left = world.all_deliveries().await;
     assert_eq!(left.iter().map(|delivery| delivery.event_id).collect::<Vec<_>>(), [young_id]);
     assert!(world.store.find_event(&world.shop, event).await.expect("works").is_none());
@@ -99,7 +84,7 @@ pub async fn what_is_unfinished_is_kept_a_week_longer_and_then_given_up(store: A
     let waiting = world.send(webhook).await;
     world.try_once(webhook, 503).await;
     let_days_pass(&world, 36);
-    assert_eq!(expired(&pass(&world, 30).await), 0);
+    assert_eq!(expired(&world.retire(30).await), 0);
     assert_eq!(world.delivery(waiting).await.state.status, Status::Retrying);
     world.pass(DAY);
     let given_up = until_expired(&world, 30).await.expired;
@@ -110,7 +95,7 @@ pub async fn what_is_unfinished_is_kept_a_week_longer_and_then_given_up(store: A
     assert_eq!(world.outcomes(waiting).await, [Outcome::HttpError], "its history stays with it");
     assert!(world.claim(webhook, 10).await.is_empty());
     assert!(world.store.due_webhooks().await.expect("works").is_empty());
-    assert_eq!(expired(&pass(&world, 30).await), 0, "once");
+    assert_eq!(expired(&world.retire(30).await), 0, "once");
     assert!(world.all_deliveries().await.is_empty());
 }
 
@@ -121,7 +106,7 @@ pub async fn what_is_claimed_is_left_until_its_claim_has_ended(store: Arc<dyn St
     let (first, second) = (world.send(webhook).await, world.send(webhook).await);
     let_days_pass(&world, 37);
     let claimed = world.claim(webhook, 10).await;
-    assert_eq!(expired(&pass(&world, 30).await), 0);
+    assert_eq!(expired(&world.retire(30).await), 0);
     let done = world.record(world.attempt(&claimed[0], 200)).await;
     assert!(matches!(done, Recorded::Moved { .. }), "{done:?}");
     assert_eq!(world.delivery(first).await.state.status, Status::Succeeded);
@@ -134,7 +119,7 @@ pub async fn what_is_claimed_is_left_until_its_claim_has_ended(store: Arc<dyn St
     let late = world.record(world.attempt(&claimed[1], 200)).await;
     assert!(matches!(late, Recorded::Stale { .. }), "a copy in a lane's memory moves nothing: {late:?}");
     assert_eq!(world.delivery(second).await.state.status, Status::Failed);
-    pass(&world, 30).await;
+    world.retire(30).await;
     assert!(world.all_deliveries().await.is_empty());
 }
 
@@ -147,13 +132,13 @@ pub async fn a_resend_does_not_keep_a_delivery_for_ever(store: Arc<dyn Store>) {
     let_days_pass(&world, 30);
     let asked = world.store.request_resend(&world.shop, delivery, world.now()).await.expect("works");
     assert!(matches!(asked, Resend::Accepted { .. }), "{asked:?}");
-    assert_eq!(expired(&pass(&world, 30).await), 0);
+    assert_eq!(expired(&world.retire(30).await), 0);
     assert_eq!(world.delivery(delivery).await.state.resend_at, Some(world.now()), "it still waits");
     world.pass(DAY * 7);
     assert_eq!(until_expired(&world, 30).await.expired, [(world.shop.clone(), delivery)]);
     let state = world.delivery(delivery).await.state;
     assert_eq!((state.status, state.reason, state.due_at()), (Status::Succeeded, None, None));
-    pass(&world, 30).await;
+    world.retire(30).await;
     assert!(world.all_deliveries().await.is_empty());
 }
 
@@ -166,19 +151,19 @@ pub async fn a_store_keeps_its_events_for_its_own_shorter_time(store: Arc<dyn St
     world.pass(Duration::from_secs(1));
     tried(&world, webhook, 200).await;
     world.pass(DAY * 2 - Duration::from_millis(500));
-    let done = pass(&world, 30).await;
+    let done = world.retire(30).await;
     assert_eq!(world.all_deliveries().await.len(), 1);
     assert_eq!(done.iter().map(|retired| (retired.events, retired.deliveries)).max(), Some((1, 1)));
 
     for longer in [Some(30), Some(90), None] {
         keep_for(&world, &world.shop, longer).await;
         world.pass(Duration::from_secs(1));
-        pass(&world, 30).await;
+        world.retire(30).await;
         assert_eq!(world.all_deliveries().await.len(), 1, "{longer:?}");
     }
     keep_for(&world, &world.shop, Some(90)).await;
     let_days_pass(&world, 30);
-    pass(&world, 30).await;
+    world.retire(30).await;
     assert!(world.all_deliveries().await.is_empty());
 }
 
@@ -194,7 +179,7 @@ pub async fn one_stores_shorter_time_is_not_that_of_others(store: Arc<dyn Store>
     keep_for(&world, &shops[1], Some(1)).await;
     keep_for(&world, &shops[3], Some(1)).await;
     let_days_pass(&world, 1);
-    pass(&world, 30).await;
+    world.retire(30).await;
     for (shop, left) in shops.iter().zip([1, 0, 1, 0]) {
         world.shop = shop.clone();
         assert_eq!(world.all_deliveries().await.len(), left, "{shop}");
@@ -211,13 +196,13 @@ pub async fn an_event_stays_until_its_last_delivery_goes(store: Arc<dyn Store>) 
     world.write(vec![event]).await;
     world.try_once(quick, 200).await;
     let_days_pass(&world, 1);
-    pass(&world, 30).await;
+    world.retire(30).await;
     let left: Vec<_> = world.all_deliveries().await.iter().map(|delivery| delivery.id).collect();
     assert_eq!(left, [waiting]);
     assert!(world.store.find_event(&world.shop, id).await.expect("works").is_some());
     let delivered = world.try_once(slow, 200).await;
     assert_eq!(delivered.id, waiting);
-    pass(&world, 30).await;
+    world.retire(30).await;
     assert!(world.all_deliveries().await.is_empty());
     assert!(world.store.find_event(&world.shop, id).await.expect("works").is_none());
 }
@@ -231,16 +216,16 @@ pub async fn more_than_a_batch_goes_by_and_by(store: Arc<dyn Store>) {
     world.write((0..count).map(|_| world.event(&[])).collect()).await;
     world.write((0..count).map(|_| world.event(&[webhook])).collect()).await;
     let_days_pass(&world, 1);
-    let done = pass(&world, 30).await;
+    let done = world.retire(30).await;
     assert!(done.len() > 2, "{}", done.len());
     assert!(done.iter().all(|retired| retired.deliveries <= SWEEP_BATCH && retired.expired.is_empty()));
     assert_eq!(done.iter().map(|retired| retired.deliveries).sum::<usize>(), count);
     assert_eq!(world.all_deliveries().await.len(), count, "those that wait");
     world.pass(DAY * 7);
-    let done = pass(&world, 30).await;
+    let done = world.retire(30).await;
     assert!(done.iter().all(|retired| retired.expired.len() <= SWEEP_BATCH));
     assert_eq!(expired(&done), count);
-    pass(&world, 30).await;
+    world.retire(30).await;
     assert!(world.all_deliveries().await.is_empty());
 }
 
@@ -257,7 +242,7 @@ pub async fn a_very_long_history_goes_by_and_by(store: Arc<dyn Store>) {
         assert!(matches!(answer, Ok(Recorded::Stale { .. })), "{answer:?}");
     }
     let_days_pass(&world, 1);
-    pass(&world, 30).await;
+    world.retire(30).await;
     assert!(world.store.find_delivery(&world.shop, delivery).await.expect("works").is_none());
     assert!(world.all_deliveries().await.is_empty());
 }
@@ -280,7 +265,7 @@ pub async fn what_was_given_up_is_counted_as_failed(store: Arc<dyn Store>) {
         (counts.pending, counts.succeeded, counts.failed)
     };
     assert_eq!(counts().await, (0, 1, 1));
-    pass(&world, 1).await;
+    world.retire(1).await;
     assert!(world.all_deliveries().await.is_empty());
     assert_eq!(counts().await, (0, 1, 1), "what happened has happened");
 }
@@ -288,10 +273,10 @@ pub async fn what_was_given_up_is_counted_as_failed(store: Arc<dyn Store>) {
 /// A pass over what nothing is to be done about is one call.
 pub async fn nothing_to_do_is_seen_at_once(store: Arc<dyn Store>) {
     let world = World::new(store).await;
-    assert_eq!(pass(&world, 30).await, [Retired::default()]);
+    assert_eq!(world.retire(30).await, [Retired::default()]);
     world.write(vec![world.event(&[])]).await;
     let_days_pass(&world, 28);
-    assert_eq!(pass(&world, 30).await, [Retired::default()]);
+    assert_eq!(world.retire(30).await, [Retired::default()]);
 }
 
 /// Sweeping removes them, and nothing of it is counted for whoever has the id next.
@@ -301,9 +286,9 @@ pub async fn what_waits_in_a_deleted_store_is_not_given_up(store: Arc<dyn Store>
     world.send(webhook).await;
     world.delete_shop().await;
     let_days_pass(&world, 38);
-    assert_eq!(expired(&pass(&world, 30).await), 0);
+    assert_eq!(expired(&world.retire(30).await), 0);
     world.sweep().await;
-    pass(&world, 30).await;
+    world.retire(30).await;
     world.make_shop(&world.shop).await;
     assert!(world.all_deliveries().await.is_empty());
 }
@@ -320,7 +305,7 @@ pub async fn a_pass_that_was_broken_off_is_made_anew(store: Arc<dyn Store>) {
     let begun = from_the_start(&world, 30);
     let (one, two) = tokio::join!(world.store.retire(begun.clone()), world.store.retire(begun));
     assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
-    pass(&world, 30).await;
+    world.retire(30).await;
     assert!(world.all_deliveries().await.is_empty());
     for from in [
         RetirePlace::Stores { after: Some(shop_id("zzz")) },
