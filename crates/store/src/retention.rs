@@ -9,6 +9,9 @@ use bocau_domain::{DeliveryId, EventId, RetentionDays, StoreId, Timestamp};
 
 use crate::Result;
 
+/// What the look into a store costs of a batch, in rows: it is one in vain for most.
+pub(crate) const STORE_COST: usize = 10;
+
 /// What a call is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retire {
@@ -28,13 +31,15 @@ pub enum RetirePlace {
         /// The last event that was looked at, or the last of a day.
         after: Option<EventId>,
     },
-    /// The stores that keep their events for a shorter time, the next after this one.
+    /// The stores that keep their events for a shorter time, by that and their ids.
     Stores {
         /// The last that was looked at.
-        after: Option<StoreId>,
+        after: Option<(RetentionDays, StoreId)>,
     },
     /// One of them.
     Store {
+        /// How long it keeps its events.
+        days: RetentionDays,
         /// Which.
         store: StoreId,
         /// Its last delivery that was looked at.

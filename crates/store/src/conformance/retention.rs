@@ -177,6 +177,7 @@ pub async fn one_stores_shorter_time_is_not_that_of_others(store: Arc<dyn Store>
         world.write(vec![world.event(&[])]).await;
     }
     keep_for(&world, &shops[1], Some(1)).await;
+    keep_for(&world, &shops[2], Some(2)).await;
     keep_for(&world, &shops[3], Some(1)).await;
     let_days_pass(&world, 1);
     world.retire(30).await;
@@ -308,9 +309,10 @@ pub async fn a_pass_that_was_broken_off_is_made_anew(store: Arc<dyn Store>) {
     world.retire(30).await;
     assert!(world.all_deliveries().await.is_empty());
     for from in [
-        RetirePlace::Stores { after: Some(shop_id("zzz")) },
-        RetirePlace::Store { store: shop_id("nobody"), after: None },
-        RetirePlace::Store { store: world.shop.clone(), after: None },
+        RetirePlace::Stores { after: Some((days(3), shop_id("zzz"))) },
+        RetirePlace::Store { days: days(3), store: shop_id("nobody"), after: None },
+        RetirePlace::Store { days: days(3), store: world.shop.clone(), after: None },
+        RetirePlace::Store { days: days(2), store: world.shop.clone(), after: None },
         RetirePlace::Webhooks,
     ] {
         let retire = Retire { from, ..from_the_start(&world, 30) };

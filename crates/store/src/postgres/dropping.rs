@@ -18,7 +18,7 @@ use tokio_postgres::Client;
 
 use super::partitions::{self, Day, beginning_of, day_of, part_of};
 use super::retention::expire;
-use super::rows::{from_count, id, store_id, uuid};
+use super::rows::{from_count, id, store_id};
 use super::tx::{DAYS_DROP_LOCK, Result, Tx};
 use super::{PostgresStore, run_again};
 use crate::retention::{Retire, RetirePlace, Retired};
@@ -211,16 +211,17 @@ fn read_day(bytes: &[u8]) -> Option<Day> {
 
 /// Gives up a batch of what waits in a day. What somebody else works on at this moment is passed over.
 async fn expire_some(tx: &Tx, day: Day, now: Timestamp) -> Result<Vec<(StoreId, DeliveryId)>> {
-    let [first, past] = [day, day + 1].map(|day| uuid(DeliveryId::first_of(beginning_of(day)).as_bytes()));
-    let waiting = tx
-        .all(
-            "SELECT store_id, id FROM deliveries WHERE due_at IS NOT NULL AND id >= $1 AND id < $2 \
-             AND (claimed_until IS NULL OR claimed_until <= $3) \
-             AND EXISTS (SELECT 1 FROM stores s WHERE s.id = store_id AND s.deleted_at IS NULL) \
-             LIMIT $4 FOR UPDATE SKIP LOCKED",
-            &[&first, &past, &now.as_millis(), &from_count(SWEEP_BATCH)],
-            |row| Ok((store_id(row, 0)?, id(row, 1, DeliveryId::from_bytes)?)),
-        )
-        .await?;
+    // The part itself, so that there is nothing to go by but its index of what waits.
+    let part = part_of("deliveries", day);
+    let sql = format!(
+        "SELECT store_id, id FROM {part} WHERE due_at IS NOT NULL AND (claimed_until IS NULL OR claimed_until <= $1) \
+         AND EXISTS (SELECT 1 FROM stores s WHERE s.id = store_id AND s.deleted_at IS NULL) \
+         LIMIT $2 FOR UPDATE SKIP LOCKED"
+    );
+    let rows = tx.0.query(&sql, &[&now.as_millis(), &from_count(SWEEP_BATCH)]).await?;
+    let waiting = rows
+        .iter()
+        .map(|row| Ok((store_id(row, 0)?, id(row, 1, DeliveryId::from_bytes)?)))
+        .collect::<Result<Vec<_>>>()?;
     expire(tx, waiting, now).await
 }

@@ -3,6 +3,8 @@
 //!
 //! One node does either at a time; what another of them finds is left to that one.
 
+use std::collections::{BTreeSet, HashSet};
+
 use async_trait::async_trait;
 use bocau_domain::{
     Attempt, DeliveryId, EventId, Input, Refusal, RetentionDays, StoreId, Timestamp, transition,
@@ -11,20 +13,31 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::results::{Held, hold, impossible, lapse};
-use super::rows::{from_count, id, insert_attempts, store_id, time_or_none, to_u32, update_states, uuid};
-use super::tx::{Result, Tx};
+use super::rows::{
+    from_count, id, insert_attempts, only, store_id, time_or_none, to_u32, unreadable, update_states, uuid,
+};
+use super::tx::{Params, Result, Tx};
 use super::{PostgresStore, dropping, run_again};
-use crate::SWEEP_BATCH;
-use crate::retention::{Retention, Retire, RetirePlace, Retired};
+use crate::retention::{Retention, Retire, RetirePlace, Retired, STORE_COST};
+use crate::{SWEEP_BATCH, StoreError};
 
 #[async_trait]
 impl Retention for PostgresStore {
     async fn retire(&self, retire: Retire) -> crate::Result<Retired> {
         let _inside = self.enter()?;
         let from = match &retire.from {
-            RetirePlace::Server { after } => match dropping::retire_day(self, &retire, *after).await? {
-                Some(retired) => return Ok(retired),
-                None => RetirePlace::Stores { after: None },
+            RetirePlace::Server { after } => match dropping::retire_day(self, &retire, *after).await {
+                Ok(Some(retired)) => return Ok(retired),
+                Ok(None) => RetirePlace::Stores { after: None },
+                // A transaction that does not end, say. It holds up no other part of the pass.
+                Err(StoreError::Unavailable(error)) => {
+                    tracing::warn!(
+                        error,
+                        "a day that is over could not be dropped; trying again with the next pass"
+                    );
+                    RetirePlace::Stores { after: None }
+                }
+                Err(error) => return Err(error),
             },
             rest => rest.clone(),
         };
@@ -33,20 +46,15 @@ impl Retention for PostgresStore {
 }
 
 /// The next store with a shorter time of its own; the index is empty where none has any.
-const NEXT_STORE: &str = "SELECT id, retention_days FROM stores WHERE id > $1 AND retention_days IS NOT NULL \
-                          AND retention_days < $2 AND deleted_at IS NULL ORDER BY id LIMIT 1";
-const THIS_STORE: &str = "SELECT id, retention_days FROM stores WHERE id = $1 AND retention_days IS NOT NULL \
-                          AND retention_days < $2 AND deleted_at IS NULL";
+const NEXT_STORE: &str = "SELECT retention_days, id FROM stores WHERE retention_days IS NOT NULL \
+                          AND (retention_days, id) > ($1, $2) AND retention_days < $3 AND deleted_at IS NULL \
+                          ORDER BY retention_days, id LIMIT 1";
+const THIS_STORE: &str = "SELECT 1 FROM stores WHERE id = $1 AND retention_days = $2 AND deleted_at IS NULL";
 /// Old deliveries of a store, oldest first, held to the end. What somebody else works on at this moment is passed
 /// over: the next pass finds it.
 const OLD_DELIVERIES: &str = "SELECT id, event_id, due_at, claimed_until FROM deliveries \
                               WHERE store_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4 \
                               FOR UPDATE SKIP LOCKED";
-/// Events that no delivery is left of. Those of one lie close together: they have its millisecond.
-const REMOVE_EVENTS: &str = "DELETE FROM events e USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS n (id, first, past) \
-                             WHERE e.id = n.id AND e.id BETWEEN $4 AND $5 AND NOT EXISTS (\
-                             SELECT 1 FROM deliveries d WHERE d.store_id = $6 AND d.id >= n.first AND d.id < n.past \
-                             AND d.id BETWEEN $7 AND $8 AND d.event_id = n.id)";
 const REMOVE_WEBHOOKS: &str = "DELETE FROM webhooks WHERE ctid = ANY(ARRAY(SELECT ctid FROM webhooks \
                                WHERE deleted_at IS NOT NULL AND deleted_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
@@ -55,6 +63,11 @@ async fn retire_rows(tx: &Tx, retire: &Retire, from: RetirePlace) -> Result<Reti
     if !tx.try_lock_retention().await? {
         return Ok(Retired::default());
     }
+    // Every look is a walk over the one index that has its order, and every row is found by its key, whatever the
+    // server thinks of the tables' sizes.
+    let walks =
+        "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_material = off";
+    tx.0.batch_execute(walks).await?;
     let mut batch = Batch { tx, retire, left: SWEEP_BATCH, done: Retired::default() };
     let mut place = Some(from);
     while let Some(at) = place.take() {
@@ -62,7 +75,7 @@ async fn retire_rows(tx: &Tx, retire: &Retire, from: RetirePlace) -> Result<Reti
             // Days are dropped before.
             RetirePlace::Server { .. } => Some(RetirePlace::Stores { after: None }),
             RetirePlace::Stores { after } => batch.next_store(after.as_ref()).await?,
-            RetirePlace::Store { store, after } => batch.store(store, after).await?,
+            RetirePlace::Store { days, store, after } => batch.store(days, store, after).await?,
             RetirePlace::Webhooks => batch.webhooks().await?,
         };
         if batch.left == 0 {
@@ -89,20 +102,37 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    async fn next_store(&mut self, after: Option<&StoreId>) -> Result<Option<RetirePlace>> {
-        let after = after.map_or("", StoreId::as_str);
-        let days = i32::from(self.retire.keep.days());
-        let next = self.tx.first(NEXT_STORE, &[&after, &days], keeping).await?;
-        self.left = self.left.saturating_sub(1);
-        Ok(Some(next.map_or(RetirePlace::Webhooks, |(store, _)| RetirePlace::Store { store, after: None })))
+    async fn next_store(&mut self, after: Option<&(RetentionDays, StoreId)>) -> Result<Option<RetirePlace>> {
+        let (days, store) = after.map_or((0, ""), |(days, store)| (of_days(*days), store.as_str()));
+        let values: Params<'_> = &[&days, &store, &of_days(self.retire.keep)];
+        let next = self.tx.first(NEXT_STORE, values, keeping).await?;
+        self.left = self.left.saturating_sub(STORE_COST);
+        match next {
+            Some((days, store)) => self.deliveries(days, store, None).await,
+            None => Ok(Some(RetirePlace::Webhooks)),
+        }
     }
 
-    async fn store(&mut self, store: StoreId, after: Option<DeliveryId>) -> Result<Option<RetirePlace>> {
-        let days = i32::from(self.retire.keep.days());
-        let Some((_, own)) = self.tx.first(THIS_STORE, &[&store.as_str(), &days], keeping).await? else {
-            // It was deleted, or keeps its events longer now.
-            return Ok(Some(RetirePlace::Stores { after: Some(store) }));
-        };
+    async fn store(
+        &mut self,
+        days: RetentionDays,
+        store: StoreId,
+        after: Option<DeliveryId>,
+    ) -> Result<Option<RetirePlace>> {
+        if !self.tx.exists(THIS_STORE, &[&store.as_str(), &of_days(days)]).await? {
+            // It was deleted, or says another time now.
+            return Ok(Some(RetirePlace::Stores { after: Some((days, store)) }));
+        }
+        self.deliveries(days, store, after).await
+    }
+
+    async fn deliveries(
+        &mut self,
+        days: RetentionDays,
+        store: StoreId,
+        after: Option<DeliveryId>,
+    ) -> Result<Option<RetirePlace>> {
+        let own = Some(days);
         let limit = self.left;
         let from = uuid(after.unwrap_or(DeliveryId::from_bytes([0; 16])).as_bytes());
         let to = uuid(DeliveryId::first_of(self.retire.over_before(own)).as_bytes());
@@ -122,9 +152,9 @@ impl Batch<'_> {
         let given_up = unfinished.iter().filter(waits_too_long).map(|old| (store.clone(), old.id)).collect();
         self.done.expired.extend(expire(self.tx, given_up, self.retire.now).await?);
         Ok(Some(if is_last {
-            RetirePlace::Stores { after: Some(store) }
+            RetirePlace::Stores { after: Some((days, store)) }
         } else {
-            RetirePlace::Store { store, after: last }
+            RetirePlace::Store { days, store, after: last }
         }))
     }
 
@@ -145,35 +175,24 @@ impl Batch<'_> {
         self.tx.execute(sql, &[&ids, &bounds.0, &bounds.1]).await?;
         let sql = "DELETE FROM deliveries WHERE store_id = $1 AND id = ANY($2) AND id BETWEEN $3 AND $4";
         self.done.deliveries += self.tx.execute(sql, &[&store.as_str(), &ids, &bounds.0, &bounds.1]).await?;
-        let mut events: Vec<EventId> = over.iter().map(|old| old.event).collect();
-        events.sort_unstable();
-        events.dedup();
-        let (Some(oldest), Some(newest)) = (events.first(), events.last()) else { return Ok(()) };
-        let past = |id: &EventId| {
-            DeliveryId::first_of(Timestamp::from_millis(id.made_at().as_millis().saturating_add(1)))
-        };
-        let firsts: Vec<Uuid> =
-            events.iter().map(|id| uuid(DeliveryId::first_of(id.made_at()).as_bytes())).collect();
-        let pasts: Vec<Uuid> = events.iter().map(|id| uuid(past(id).as_bytes())).collect();
-        let ids: Vec<Uuid> = events.iter().map(|id| uuid(id.as_bytes())).collect();
-        let of_events = (uuid(oldest.as_bytes()), uuid(newest.as_bytes()));
-        let of_deliveries = (firsts.first().copied(), pasts.last().copied());
-        self.done.events += self
-            .tx
-            .execute(
-                REMOVE_EVENTS,
-                &[
-                    &ids,
-                    &firsts,
-                    &pasts,
-                    &of_events.0,
-                    &of_events.1,
-                    &store.as_str(),
-                    &of_deliveries.0,
-                    &of_deliveries.1,
-                ],
-            )
-            .await?;
+        self.remove_events(store, over).await
+    }
+
+    /// A delivery's id is of its event's millisecond, so those that are left of an event are between the first of
+    /// the batch and the last: few, since the batch went over all of these.
+    async fn remove_events(&mut self, store: &StoreId, over: &[Old]) -> Result<()> {
+        let events: BTreeSet<EventId> = over.iter().map(|old| old.event).collect();
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+        let past = Timestamp::from_millis(last.made_at().as_millis() + 1);
+        let [from, to] = [first.made_at(), past].map(|at| uuid(DeliveryId::first_of(at).as_bytes()));
+        let bounds = (uuid(first.as_bytes()), uuid(last.as_bytes()));
+        let sql = "SELECT event_id FROM deliveries WHERE store_id = $1 AND id >= $2 AND id < $3 ORDER BY id";
+        let kept: HashSet<Uuid> =
+            self.tx.all(sql, &[&store.as_str(), &from, &to], only).await?.into_iter().collect();
+        let over: Vec<Uuid> =
+            events.iter().map(|id| uuid(id.as_bytes())).filter(|id| !kept.contains(id)).collect();
+        let sql = "DELETE FROM events WHERE id = ANY($1) AND id BETWEEN $2 AND $3";
+        self.done.events += self.tx.execute(sql, &[&over, &bounds.0, &bounds.1]).await?;
         Ok(())
     }
 }
@@ -218,7 +237,14 @@ fn old(row: &Row) -> Result<Old> {
     })
 }
 
-/// A store and how long it keeps its events.
-fn keeping(row: &Row) -> Result<(StoreId, Option<RetentionDays>)> {
-    Ok((store_id(row, 0)?, RetentionDays::new(to_u32(row.try_get(1)?))))
+/// How long a store keeps its events, and which.
+fn keeping(row: &Row) -> Result<(RetentionDays, StoreId)> {
+    let days: i32 = row.try_get(0)?;
+    let read =
+        RetentionDays::new(to_u32(days)).ok_or_else(|| unreadable("number of days", &days.to_string()))?;
+    Ok((read, store_id(row, 1)?))
+}
+
+fn of_days(days: RetentionDays) -> i32 {
+    days.days().into()
 }

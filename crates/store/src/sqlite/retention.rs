@@ -6,9 +6,11 @@ use rusqlite::{Row, params};
 
 use super::SqliteStore;
 use super::results::{find, impossible, lapse};
-use super::rows::{all, delivery_id, event_id, first, from_count, store_id, time_or_none, update_state};
+use super::rows::{
+    all, delivery_id, event_id, first, from_count, only, store_id, time_or_none, unreadable, update_state,
+};
 use super::tx::Tx;
-use crate::retention::{Retention, Retire, RetirePlace, Retired};
+use crate::retention::{Retention, Retire, RetirePlace, Retired, STORE_COST};
 use crate::{Result, SWEEP_BATCH};
 
 #[async_trait]
@@ -22,11 +24,10 @@ impl Retention for SqliteStore {
 const OLD_EVENTS: &str = "SELECT id, store_id FROM events INDEXED BY events_id WHERE id > ?1 AND id < ?2 \
                           ORDER BY id LIMIT ?3";
 /// The next store with a shorter time of its own; the index is empty where none has any.
-const NEXT_STORE: &str = "SELECT id, retention_days FROM stores INDEXED BY stores_retention \
-                          WHERE id > ?1 AND retention_days IS NOT NULL AND retention_days < ?2 \
-                          AND deleted_at IS NULL ORDER BY id LIMIT 1";
-const THIS_STORE: &str = "SELECT id, retention_days FROM stores WHERE id = ?1 AND retention_days IS NOT NULL \
-                          AND retention_days < ?2 AND deleted_at IS NULL";
+const NEXT_STORE: &str = "SELECT retention_days, id FROM stores INDEXED BY stores_retention \
+                          WHERE retention_days IS NOT NULL AND (retention_days, id) > (?1, ?2) \
+                          AND retention_days < ?3 AND deleted_at IS NULL ORDER BY retention_days, id LIMIT 1";
+const THIS_STORE: &str = "SELECT 1 FROM stores WHERE id = ?1 AND retention_days = ?2 AND deleted_at IS NULL";
 /// Old deliveries of a store, oldest first.
 const OLD_DELIVERIES: &str = "SELECT id, event_id, due_at, claimed_until FROM deliveries \
                               WHERE store_id = ?1 AND id > ?2 AND id < ?3 ORDER BY id LIMIT ?4";
@@ -44,7 +45,7 @@ fn retire(tx: &Tx<'_>, retire: &Retire) -> Result<Retired> {
         place = match at {
             RetirePlace::Server { after } => batch.events(after)?,
             RetirePlace::Stores { after } => batch.next_store(after.as_ref())?,
-            RetirePlace::Store { store, after } => batch.store(store, after)?,
+            RetirePlace::Store { days, store, after } => batch.store(days, store, after)?,
             RetirePlace::Webhooks => batch.webhooks()?,
         };
         if batch.left == 0 {
@@ -110,19 +111,38 @@ impl Batch<'_> {
         Ok(Some(if is_last { RetirePlace::Stores { after: None } } else { RetirePlace::Server { after } }))
     }
 
-    fn next_store(&mut self, after: Option<&StoreId>) -> Result<Option<RetirePlace>> {
-        let after = after.map_or("", StoreId::as_str);
-        let next = first(self.tx.connection, NEXT_STORE, params![after, self.retire.keep.days()], keeping)?;
-        self.left = self.left.saturating_sub(1);
-        Ok(Some(next.map_or(RetirePlace::Webhooks, |(store, _)| RetirePlace::Store { store, after: None })))
+    fn next_store(&mut self, after: Option<&(RetentionDays, StoreId)>) -> Result<Option<RetirePlace>> {
+        let (days, store) = after.map_or((0, ""), |(days, store)| (days.days(), store.as_str()));
+        let values = params![days, store, self.retire.keep.days()];
+        let next = first(self.tx.connection, NEXT_STORE, values, keeping)?;
+        self.left = self.left.saturating_sub(STORE_COST);
+        match next {
+            Some((days, store)) => self.deliveries(days, store, None),
+            None => Ok(Some(RetirePlace::Webhooks)),
+        }
     }
 
-    fn store(&mut self, store: StoreId, after: Option<DeliveryId>) -> Result<Option<RetirePlace>> {
-        let values = params![store.as_str(), self.retire.keep.days()];
-        let Some((_, own)) = first(self.tx.connection, THIS_STORE, values, keeping)? else {
-            // It was deleted, or keeps its events longer now.
-            return Ok(Some(RetirePlace::Stores { after: Some(store) }));
-        };
+    fn store(
+        &mut self,
+        days: RetentionDays,
+        store: StoreId,
+        after: Option<DeliveryId>,
+    ) -> Result<Option<RetirePlace>> {
+        if first(self.tx.connection, THIS_STORE, params![store.as_str(), days.days()], only::<i64>)?.is_none()
+        {
+            // It was deleted, or says another time now.
+            return Ok(Some(RetirePlace::Stores { after: Some((days, store)) }));
+        }
+        self.deliveries(days, store, after)
+    }
+
+    fn deliveries(
+        &mut self,
+        days: RetentionDays,
+        store: StoreId,
+        after: Option<DeliveryId>,
+    ) -> Result<Option<RetirePlace>> {
+        let own = Some(days);
         let limit = self.left;
         let from = after.unwrap_or(DeliveryId::from_bytes([0; 16]));
         let to = DeliveryId::first_of(self.retire.over_before(own));
@@ -136,18 +156,18 @@ impl Batch<'_> {
                     self.remove_event(old.event)?
                 }
                 End::Removed | End::Kept => {}
-                End::OutOfBatch => return Ok(Some(RetirePlace::Store { store, after })),
+                End::OutOfBatch => return Ok(Some(RetirePlace::Store { days, store, after })),
             }
             after = Some(old.id);
             self.left = self.left.saturating_sub(1);
             if self.left == 0 {
-                return Ok(Some(RetirePlace::Store { store, after }));
+                return Ok(Some(RetirePlace::Store { days, store, after }));
             }
         }
         Ok(Some(if is_last {
-            RetirePlace::Stores { after: Some(store) }
+            RetirePlace::Stores { after: Some((days, store)) }
         } else {
-            RetirePlace::Store { store, after }
+            RetirePlace::Store { days, store, after }
         }))
     }
 
@@ -232,9 +252,11 @@ fn old(row: &Row<'_>) -> Result<Old> {
     })
 }
 
-/// A store and how long it keeps its events.
-fn keeping(row: &Row<'_>) -> Result<(StoreId, Option<RetentionDays>)> {
-    Ok((store_id(row, 0)?, RetentionDays::new(row.get(1)?)))
+/// How long a store keeps its events, and which.
+fn keeping(row: &Row<'_>) -> Result<(RetentionDays, StoreId)> {
+    let days: u32 = row.get(0)?;
+    let days = RetentionDays::new(days).ok_or_else(|| unreadable("number of days", &days.to_string()))?;
+    Ok((days, store_id(row, 1)?))
 }
 
 #[cfg(test)]
@@ -251,7 +273,10 @@ mod tests {
         migrate(&mut connection).expect("a schema");
         for (sql, plan) in [
             (OLD_EVENTS, "SEARCH events USING INDEX events_id (id>? AND id<?)"),
-            (NEXT_STORE, "SEARCH stores USING INDEX stores_retention (id>?)"),
+            (
+                NEXT_STORE,
+                "SEARCH stores USING INDEX stores_retention ((retention_days,id)>(?,?) AND retention_days<?)",
+            ),
             (THIS_STORE, "SEARCH stores USING PRIMARY KEY (id=?)"),
             (OLD_DELIVERIES, "SEARCH deliveries USING PRIMARY KEY (store_id=? AND id>? AND id<?)"),
             (OF_EVENT, "SEARCH deliveries USING PRIMARY KEY (store_id=? AND id>? AND id<?)"),
