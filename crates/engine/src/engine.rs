@@ -9,7 +9,7 @@ use bocau_domain::address::EgressRules;
 use bocau_domain::limits::IDEMPOTENCY_KEY_LENGTH_MAX;
 use bocau_domain::{
     Attempt, Catalogue, CatalogueEntry, Delivery, DeliveryId, DeliveryPolicy, DeliveryState, EventId,
-    EventType, IdSource, ObjectId, Reason, Rng, StoreId, Timestamp, Webhook, WebhookId,
+    EventType, IdSource, ObjectId, Reason, RetentionDays, Rng, StoreId, Timestamp, Webhook, WebhookId,
 };
 use bocau_store::resend_jobs::ResendJob;
 use bocau_store::{Appended, IdempotencyKey, NewDelivery, NewEvent, Notice, Store, StoreError, Submission};
@@ -26,6 +26,7 @@ use crate::journal::{Journal, JournalError};
 use crate::lanes::{LaneLimits, Lanes};
 use crate::notices::{self, Notices};
 use crate::recorder::Recorder;
+use crate::retention::Retention;
 use crate::router::{Router, Snapshot};
 use crate::schedule::Schedule;
 use crate::scheduler::Scheduler;
@@ -46,6 +47,8 @@ pub struct EngineOptions {
     pub lanes: LaneLimits,
     /// The prefix of our own headers.
     pub header_prefix: String,
+    /// How long events are kept.
+    pub retention: RetentionDays,
 }
 
 impl Default for EngineOptions {
@@ -54,6 +57,7 @@ impl Default for EngineOptions {
             policy: DeliveryPolicy::default(),
             lanes: LaneLimits::default(),
             header_prefix: HEADER_PREFIX_DEFAULT.to_owned(),
+            retention: RetentionDays::default(),
         }
     }
 }
@@ -160,7 +164,7 @@ pub struct Engine {
     stop_begun: CancellationToken,
     /// Where the steps run, whoever calls.
     runtime: Handle,
-    /// Ends the scheduler and the sweeper, then the journal, then the recorder.
+    /// Ends the scheduler, retention and the sweeper, then the journal, then the recorder.
     stops: [CancellationToken; 3],
     tasks: [TaskTracker; 3],
 }
@@ -237,6 +241,13 @@ impl Engine {
             );
             tasks[STOP_SCHEDULER].spawn(telling);
         }
+        let retention = Retention {
+            store: store.clone(),
+            clock: clock.clone(),
+            changes: changes.clone(),
+            keep: options.retention,
+        };
+        tasks[STOP_SCHEDULER].spawn(retention.run(stops[STOP_SCHEDULER].clone()));
         tasks[STOP_SCHEDULER].spawn(sweeper::run(store, clock, stops[STOP_SCHEDULER].clone()));
         tasks[STOP_JOURNAL].spawn(commits.run(stops[STOP_JOURNAL].clone()));
         tasks[STOP_RECORDER].spawn(results.run(stops[STOP_RECORDER].clone()));
@@ -311,6 +322,11 @@ impl Engine {
     /// The server's delivery policy.
     pub fn policy(&self) -> &DeliveryPolicy {
         &self.options.policy
+    }
+
+    /// How long the server keeps events.
+    pub fn retention(&self) -> RetentionDays {
+        self.options.retention
     }
 
     /// The prefix of our own headers.

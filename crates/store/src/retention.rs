@@ -65,8 +65,8 @@ pub struct Retired {
     /// Deliveries that were given up: they are `failed` with `expired`, or lost a resend that waited. They are
     /// removed with the next pass.
     pub expired: Vec<(StoreId, DeliveryId)>,
-    /// The beginning of a day that was dropped whole.
-    pub day: Option<Timestamp>,
+    /// A day that was dropped whole, as `2026-11-24`.
+    pub day: Option<String>,
     /// Where the next call goes on; `None` at the end of the pass, also where another process makes it.
     pub next: Option<RetirePlace>,
 }

@@ -85,7 +85,11 @@ pub(super) async fn retire_day(
 
 fn dropped(store: &PostgresStore, day: Day, after: Option<EventId>) -> Retired {
     store.days.forget();
-    Retired { day: Some(beginning_of(day)), next: Some(RetirePlace::Server { after }), ..Retired::default() }
+    Retired {
+        day: Some(partitions::date_of(day, "%Y-%m-%d")),
+        next: Some(RetirePlace::Server { after }),
+        ..Retired::default()
+    }
 }
 
 /// The place from which this day is the next.

@@ -101,9 +101,13 @@ pub(super) fn bounds_of(day: Day) -> (Uuid, Uuid) {
 
 /// The name of a table's part of a day: the table's, and the day as eight digits.
 pub(super) fn part_of(table: &str, day: Day) -> String {
-    let date = jiff::Timestamp::from_millisecond(beginning_of(day).as_millis())
-        .map_or_else(|_| day.to_string(), |at| at.strftime("%Y%m%d").to_string());
-    format!("{table}_{date}")
+    format!("{table}_{}", date_of(day, "%Y%m%d"))
+}
+
+/// A day in this form of `strftime`.
+pub(super) fn date_of(day: Day, form: &str) -> String {
+    jiff::Timestamp::from_millisecond(beginning_of(day).as_millis())
+        .map_or_else(|_| day.to_string(), |at| at.strftime(form).to_string())
 }
 
 /// Reads the day of what [`part_of`] writes.
