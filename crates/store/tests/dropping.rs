@@ -117,12 +117,12 @@ async fn writers_go_on_while_days_are_dropped() {
         }
         count
     };
-    let waiting = async {
+    let dropping = async {
         let done = capped(retiring, || "the days are not dropped".into()).await.unwrap();
         is_over.store(true, Ordering::Relaxed);
         done
     };
-    let (count, done) = tokio::join!(writing, waiting);
+    let (count, done) = tokio::join!(writing, dropping);
     assert_eq!(dropped(&done), 3);
     assert_eq!(world.all_deliveries().await.len(), 30 + count);
     assert_eq!(parts(&other, FIRST_DAY).await, 0);

@@ -310,9 +310,9 @@ impl World {
         let keep = RetentionDays::new(keep).expect("allowed");
         let mut place = Some(RetirePlace::default());
         let mut done = Vec::new();
-        while let Some(from) = place {
+        while let Some(from) = place.take() {
             let retired = self.store.retire(Retire { now: self.now(), keep, from }).await.expect("works");
-            place = retired.next.clone();
+            place.clone_from(&retired.next);
             done.push(retired);
         }
         done

@@ -60,7 +60,7 @@ pub(super) async fn retire_day(
         }
     }
     for day in days {
-        let place = || RetirePlace::Server { after: last_before(day) };
+        let place = || RetirePlace::Server { after: Some(last_before(day)) };
         if dropper.is_unfinished(day).await? {
             if beginning_of(day + 1) > retire.expired_before(None) {
                 continue;
@@ -77,7 +77,7 @@ pub(super) async fn retire_day(
         }
         dropper.mark(day).await?;
         if dropper.finish(day).await? {
-            return Ok(Some(dropped(store, day, last_before(day + 1))));
+            return Ok(Some(dropped(store, day, Some(last_before(day + 1)))));
         }
     }
     Ok(None)
@@ -93,8 +93,8 @@ fn dropped(store: &PostgresStore, day: Day, after: Option<EventId>) -> Retired {
 }
 
 /// The place from which this day is the next.
-fn last_before(day: Day) -> Option<EventId> {
-    Some(EventId::first_of(Timestamp::from_millis(beginning_of(day).as_millis() - 1)))
+fn last_before(day: Day) -> EventId {
+    EventId::first_of(Timestamp::from_millis(beginning_of(day).as_millis() - 1))
 }
 
 /// The names of the parts of all days.

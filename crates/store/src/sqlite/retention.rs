@@ -153,7 +153,7 @@ impl Batch<'_> {
         for old in found {
             match self.look_at(&store, &old, own)? {
                 End::Removed if self.of_event(&store, old.event)?.is_empty() => {
-                    self.remove_event(old.event)?
+                    self.remove_event(old.event)?;
                 }
                 End::Removed | End::Kept => {}
                 End::OutOfBatch => return Ok(Some(RetirePlace::Store { days, store, after })),
