@@ -26,12 +26,11 @@ use crate::journal::{Journal, JournalError};
 use crate::lanes::{LaneLimits, Lanes};
 use crate::notices::{self, Notices};
 use crate::recorder::Recorder;
-use crate::retention::Retention;
 use crate::router::{Router, Snapshot};
 use crate::schedule::Schedule;
 use crate::scheduler::Scheduler;
 use crate::sender::{HEADER_PREFIX_DEFAULT, Sender, Transport};
-use crate::{recorder, sweeper};
+use crate::{recorder, retention, sweeper};
 
 /// How often a submission is routed anew because the configuration changed under it.
 const ROUTING_TRIES: usize = 10;
@@ -241,13 +240,8 @@ impl Engine {
             );
             tasks[STOP_SCHEDULER].spawn(telling);
         }
-        let retention = Retention {
-            store: store.clone(),
-            clock: clock.clone(),
-            changes: changes.clone(),
-            keep: options.retention,
-        };
-        tasks[STOP_SCHEDULER].spawn(retention.run(stops[STOP_SCHEDULER].clone()));
+        let (told, keep, stop) = (changes.clone(), options.retention, stops[STOP_SCHEDULER].clone());
+        tasks[STOP_SCHEDULER].spawn(retention::run(store.clone(), clock.clone(), told, keep, stop));
         tasks[STOP_SCHEDULER].spawn(sweeper::run(store, clock, stops[STOP_SCHEDULER].clone()));
         tasks[STOP_JOURNAL].spawn(commits.run(stops[STOP_JOURNAL].clone()));
         tasks[STOP_RECORDER].spawn(results.run(stops[STOP_RECORDER].clone()));

@@ -19,34 +19,37 @@ pub const PAUSE: Duration = Duration::from_mins(10);
 /// The pause between two batches of a pass, in which others write.
 const BREATH: Duration = Duration::from_millis(20);
 
-/// Makes one pass after the other.
-pub struct Retention {
-    /// The storage.
-    pub store: Arc<dyn Store>,
-    /// Time.
-    pub clock: Arc<dyn EngineClock>,
-    /// Who watches a report sees what is given up in it.
-    pub changes: Arc<Changes>,
-    /// How long the server keeps events.
-    pub keep: RetentionDays,
+/// Makes one pass after the other until `stop` ends. A call that is under way then is left alone: the store takes up
+/// with the next pass what is half done. `keep` is how long the server keeps events; who watches a report hears by
+/// `changes` of what is given up in it.
+pub async fn run(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn EngineClock>,
+    changes: Arc<Changes>,
+    keep: RetentionDays,
+    stop: CancellationToken,
+) {
+    let retention = Retention { store, clock, changes, keep };
+    let passes = async {
+        loop {
+            retention.pass().await;
+            retention.clock.sleep(PAUSE).await;
+        }
+    };
+    tokio::select! {
+        () = passes => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+struct Retention {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn EngineClock>,
+    changes: Arc<Changes>,
+    keep: RetentionDays,
 }
 
 impl Retention {
-    /// Makes passes until `stop` ends. A call that is under way then is left alone: the store takes up with the next
-    /// pass what is half done.
-    pub async fn run(self, stop: CancellationToken) {
-        let passes = async {
-            loop {
-                self.pass().await;
-                self.clock.sleep(PAUSE).await;
-            }
-        };
-        tokio::select! {
-            () = passes => {}
-            () = stop.cancelled() => {}
-        }
-    }
-
     /// One pass over all that is kept.
     async fn pass(&self) {
         let (mut events, mut deliveries) = (0, 0);
