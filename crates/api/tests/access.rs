@@ -199,6 +199,43 @@ async fn stores_are_made_renamed_listed_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_store_says_how_long_its_events_are_kept() {
+    let app = TestApp::start().await;
+    let defaults = app.get("/defaults").send().await.expect(200);
+    assert_eq!(defaults["retention_days"], 30);
+    assert_eq!(app.get("/stores/552").send().await.expect(200)["retention_days"], Value::Null);
+    let made = json!({"id": "hn-1", "name": "Kho", "retention_days": 7});
+    assert_eq!(app.post("/stores", &made).send().await.expect(201)["retention_days"], 7);
+    for (change, name, days) in [
+        (json!({"retention_days": 3650}), "Kho", json!(3650)),
+        (json!({"name": "Kho 2"}), "Kho 2", json!(3650)),
+        (json!({"retention_days": null, "name": "Kho"}), "Kho", Value::Null),
+        (json!({}), "Kho", Value::Null),
+    ] {
+        let changed = app.patch("/stores/hn-1", &change).send().await.expect(200);
+        assert_eq!((&changed["name"], &changed["retention_days"]), (&json!(name), &days), "{change}");
+        assert_eq!(app.get("/stores/hn-1").send().await.expect(200), changed);
+    }
+    for bad in [json!(0), json!(3651), json!(u32::MAX)] {
+        let new = json!({"id": "hn-2", "name": "x", "retention_days": bad});
+        for answer in [
+            app.post("/stores", &new).send().await,
+            app.patch("/stores/hn-1", &json!({"retention_days": bad})).send().await,
+        ] {
+            assert_eq!(answer.json()["errors"][0]["pointer"], "/retention_days", "{bad}");
+            assert_eq!(answer.problem(422), "validation-failed", "{bad}");
+        }
+    }
+    for bad in [json!({"retention_days": "7"}), json!({"retention_days": -1}), json!({"name": null})] {
+        assert_eq!(app.patch("/stores/hn-1", &bad).send().await.problem(422), "validation-failed", "{bad}");
+    }
+    assert_eq!(app.get("/stores/hn-2").send().await.problem(404), "not-found");
+    let own = app.key(Some("552"), &[Scope::Manage], None).await;
+    let answer = app.patch("/stores/552", &json!({"retention_days": 1})).key(&own).send().await;
+    assert_eq!(answer.problem(403), "forbidden");
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_a_problem_too() {
     let app = TestApp::start().await;
     assert_eq!(app.get("/nothing").send().await.problem(404), "not-found");

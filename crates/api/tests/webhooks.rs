@@ -80,7 +80,8 @@ async fn what_a_webhook_does_not_set_follows_the_server_and_can_go_back_to_it() 
     };
     let engine = EngineOptions { policy, ..EngineOptions::default() };
     let app = TestApp::with(HarnessOptions { engine, ..HarnessOptions::default() }).await;
-    let expected = json!({"max_attempts": 7, "retry_interval_seconds": 90, "timeout_seconds": 4});
+    let expected =
+        json!({"max_attempts": 7, "retry_interval_seconds": 90, "timeout_seconds": 4, "retention_days": 30});
     assert_eq!(app.get("/defaults").send().await.expect(200), expected);
     let viewer = app.member("viewer@example.vn", "viewer", &["552"]).await;
     assert_eq!(app.get("/defaults").cookie(&viewer).send().await.expect(200), expected);

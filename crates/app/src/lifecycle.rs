@@ -98,8 +98,12 @@ impl Server {
         let inbox = InboxListener::start(store.clone(), clock.clone(), Arc::new(SystemRng))?;
         let own = Own { address: http.address(), demo: demo.as_ref(), inbox: &inbox };
         let parts = engine_parts(&config, &own, store.clone(), clock.clone())?;
-        let options =
-            EngineOptions { policy: config.policy, lanes: config.lanes, header_prefix: config.header_prefix };
+        let options = EngineOptions {
+            policy: config.policy,
+            lanes: config.lanes,
+            header_prefix: config.header_prefix,
+            retention: config.retention,
+        };
         let engine = Engine::start(parts, options).await.map_err(plain)?;
 
         let router = bocau_api::router(ApiParts {

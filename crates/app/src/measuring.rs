@@ -50,6 +50,15 @@ fn describe() {
         "bocau_egress_blocked_total",
         "Attempts that the egress guard did not let out, by reason"
     );
+    describe_counter!(
+        "bocau_events_retired_total",
+        "Events removed after their time; those of days that were dropped whole are not counted"
+    );
+    describe_counter!("bocau_days_dropped_total", "Days of events dropped whole after their time");
+    describe_counter!(
+        "bocau_deliveries_expired_total",
+        "Deliveries given up because they still waited a week after their time"
+    );
     describe_histogram!(
         "bocau_commit_seconds",
         Unit::Seconds,

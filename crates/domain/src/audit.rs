@@ -78,6 +78,8 @@ wire_enum! {
         StoreCreated = "store.created",
         /// A store got another name.
         StoreRenamed = "store.renamed",
+        /// A store's events are kept for another time.
+        StoreRetentionChanged = "store.retention_changed",
         /// A store was deleted with all that lies under it.
         StoreDeleted = "store.deleted",
         /// A webhook was made.

@@ -36,6 +36,8 @@ wire_enum! {
         WebhookGone = "webhook_gone",
         /// Five attempts in a row ended unknown: whatever is sent, the node that sends it dies.
         Interrupted = "interrupted",
+        /// It was still waiting a week after its time in the store was over.
+        Expired = "expired",
     }
 }
 

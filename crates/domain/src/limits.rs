@@ -81,3 +81,9 @@ pub const INBOX_NAME_LENGTH_MAX: usize = 100;
 pub const INBOX_REQUESTS_MAX: usize = 100;
 /// Bytes of a request's body that a test inbox keeps.
 pub const INBOX_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Days that events are kept, unless the server or their store says otherwise.
+pub const RETENTION_DAYS_DEFAULT: u16 = 30;
+/// Days that events may be kept at most.
+pub const RETENTION_DAYS_MAX: u16 = 3_650;
+/// How much longer what is unfinished is kept before it is given up.
+pub const EXPIRY_GRACE: Duration = Duration::from_hours(7 * 24);

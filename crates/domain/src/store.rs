@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::limits::STORE_ID_LENGTH_MAX;
+use crate::retention::RetentionDays;
 use crate::time::Timestamp;
 
 /// A store's id as the platform gives it: 1 to 64 of `A-Z a-z 0-9 _ -`.
@@ -54,8 +55,31 @@ pub struct StoreInfo {
     pub id: StoreId,
     /// What people call it.
     pub name: String,
+    /// How long its events are kept, where it has said so; see [`RetentionDays::within`].
+    pub retention: Option<RetentionDays>,
     /// When it was made here.
     pub created_at: Timestamp,
+}
+
+/// What changes of a store; what is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// How long its events are kept; `Some(None)`: as long as the server says.
+    pub retention: Option<Option<RetentionDays>>,
+}
+
+impl StoreInfo {
+    /// After this change.
+    #[must_use]
+    pub fn changed(&self, change: &StoreChange) -> Self {
+        Self {
+            name: change.name.clone().unwrap_or_else(|| self.name.clone()),
+            retention: change.retention.unwrap_or(self.retention),
+            ..self.clone()
+        }
+    }
 }
 
 #[cfg(test)]

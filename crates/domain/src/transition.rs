@@ -55,6 +55,8 @@ pub enum Input<'a> {
     },
     /// Its webhook was disabled or deleted.
     Skip(Reason),
+    /// It was kept as long as may be, and still waits.
+    Expire,
     /// The result of a claim that another has taken the place of: it is history and nothing more.
     StaleAttempt,
 }
@@ -68,7 +70,10 @@ pub enum Refusal {
     /// Nobody holds it.
     #[error("the delivery is not claimed")]
     NotClaimed,
-    /// It has ended; there is nothing left to skip.
+    /// Somebody holds it: what comes of that is to be waited for.
+    #[error("the delivery is claimed")]
+    Held,
+    /// It has ended; there is nothing left to skip or to give up.
     #[error("the delivery is not waiting")]
     NotWaiting,
 }
@@ -89,6 +94,7 @@ pub fn transition(state: &DeliveryState, input: &Input<'_>) -> Result<DeliverySt
         // A person's word counts from now: a second press while an attempt runs asks for one more after it.
         Input::Resend { now } => Ok(DeliveryState { resend_at: Some(*now), ..*state }),
         Input::Skip(reason) => skip(state, *reason),
+        Input::Expire => expire(state),
         Input::StaleAttempt => Ok(DeliveryState { last_number: state.last_number + 1, ..*state }),
     }
 }
@@ -193,6 +199,24 @@ fn skip(state: &DeliveryState, reason: Reason) -> Result<DeliveryState, Refusal>
     };
     let reason = if status == Status::Skipped { Some(reason) } else { state.reason };
     Ok(DeliveryState { status, reason, next_attempt_at: None, resend_at: None, ..*state })
+}
+
+/// Unlike skipping, this waits for an open claim to end or to lapse: the row goes next, and with it whatever an
+/// attempt in flight would have to say.
+fn expire(state: &DeliveryState) -> Result<DeliveryState, Refusal> {
+    if state.claimed_until.is_some() {
+        return Err(Refusal::Held);
+    }
+    if !state.is_waiting() {
+        return Err(Refusal::NotWaiting);
+    }
+    Ok(match state.status {
+        Status::Pending | Status::Retrying => {
+            failed(DeliveryState { resend_at: None, ..*state }, Some(Reason::Expired))
+        }
+        // Only a resend waited here; what was reached before it stands.
+        Status::Succeeded | Status::Failed | Status::Skipped => DeliveryState { resend_at: None, ..*state },
+    })
 }
 
 #[cfg(test)]
@@ -405,6 +429,41 @@ mod tests {
             (refused.status, refused.reason, refused.due_at()),
             (Status::Skipped, Some(Reason::WebhookDisabled), None)
         );
+    }
+
+    #[test]
+    fn what_still_waits_when_its_time_is_over_has_failed() {
+        for waiting in [
+            DeliveryState::pending(at(0)),
+            tried(DeliveryState::pending(at(0)), Trigger::Auto, 0, 500),
+            step(DeliveryState::pending(at(0)), Input::Resend { now: at(5) }),
+        ] {
+            let expired = step(waiting, Input::Expire);
+            assert_eq!(
+                (expired.status, expired.reason, expired.due_at()),
+                (Status::Failed, Some(Reason::Expired), None)
+            );
+            assert_eq!((expired.attempts, expired.last_number), (waiting.attempts, waiting.last_number));
+        }
+    }
+
+    #[test]
+    fn what_is_claimed_does_not_expire_before_its_claim_has_ended() {
+        let held = claimed(DeliveryState::pending(at(0)), 0);
+        assert_eq!(transition(&held, &Input::Expire), Err(Refusal::Held));
+        let lapsed = step(held, Input::ClaimLapsed);
+        let expired = step(lapsed, Input::Expire);
+        assert_eq!((expired.status, expired.reason), (Status::Failed, Some(Reason::Expired)));
+        let late = Input::AttemptEnded(end(Trigger::Auto, 0, 200));
+        assert_eq!(transition(&expired, &late), Err(Refusal::NotClaimed), "its result is only history");
+    }
+
+    #[test]
+    fn expiring_takes_a_waiting_resend_and_leaves_what_was_reached_before_it() {
+        let done = tried(DeliveryState::pending(at(0)), Trigger::Auto, 0, 200);
+        let after = step(step(done, Input::Resend { now: at(500) }), Input::Expire);
+        assert_eq!(after, done);
+        assert_eq!(transition(&done, &Input::Expire), Err(Refusal::NotWaiting));
     }
 
     #[test]

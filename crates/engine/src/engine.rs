@@ -9,7 +9,7 @@ use bocau_domain::address::EgressRules;
 use bocau_domain::limits::IDEMPOTENCY_KEY_LENGTH_MAX;
 use bocau_domain::{
     Attempt, Catalogue, CatalogueEntry, Delivery, DeliveryId, DeliveryPolicy, DeliveryState, EventId,
-    EventType, IdSource, ObjectId, Reason, Rng, StoreId, Timestamp, Webhook, WebhookId,
+    EventType, IdSource, ObjectId, Reason, RetentionDays, Rng, StoreId, Timestamp, Webhook, WebhookId,
 };
 use bocau_store::resend_jobs::ResendJob;
 use bocau_store::{Appended, IdempotencyKey, NewDelivery, NewEvent, Notice, Store, StoreError, Submission};
@@ -30,7 +30,7 @@ use crate::router::{Router, Snapshot};
 use crate::schedule::Schedule;
 use crate::scheduler::Scheduler;
 use crate::sender::{HEADER_PREFIX_DEFAULT, Sender, Transport};
-use crate::{recorder, sweeper};
+use crate::{recorder, retention, sweeper};
 
 /// How often a submission is routed anew because the configuration changed under it.
 const ROUTING_TRIES: usize = 10;
@@ -46,6 +46,8 @@ pub struct EngineOptions {
     pub lanes: LaneLimits,
     /// The prefix of our own headers.
     pub header_prefix: String,
+    /// How long events are kept.
+    pub retention: RetentionDays,
 }
 
 impl Default for EngineOptions {
@@ -54,6 +56,7 @@ impl Default for EngineOptions {
             policy: DeliveryPolicy::default(),
             lanes: LaneLimits::default(),
             header_prefix: HEADER_PREFIX_DEFAULT.to_owned(),
+            retention: RetentionDays::default(),
         }
     }
 }
@@ -160,7 +163,7 @@ pub struct Engine {
     stop_begun: CancellationToken,
     /// Where the steps run, whoever calls.
     runtime: Handle,
-    /// Ends the scheduler and the sweeper, then the journal, then the recorder.
+    /// Ends the scheduler, retention and the sweeper, then the journal, then the recorder.
     stops: [CancellationToken; 3],
     tasks: [TaskTracker; 3],
 }
@@ -237,6 +240,8 @@ impl Engine {
             );
             tasks[STOP_SCHEDULER].spawn(telling);
         }
+        let (told, keep, stop) = (changes.clone(), options.retention, stops[STOP_SCHEDULER].clone());
+        tasks[STOP_SCHEDULER].spawn(retention::run(store.clone(), clock.clone(), told, keep, stop));
         tasks[STOP_SCHEDULER].spawn(sweeper::run(store, clock, stops[STOP_SCHEDULER].clone()));
         tasks[STOP_JOURNAL].spawn(commits.run(stops[STOP_JOURNAL].clone()));
         tasks[STOP_RECORDER].spawn(results.run(stops[STOP_RECORDER].clone()));
@@ -311,6 +316,11 @@ impl Engine {
     /// The server's delivery policy.
     pub fn policy(&self) -> &DeliveryPolicy {
         &self.options.policy
+    }
+
+    /// How long the server keeps events.
+    pub fn retention(&self) -> RetentionDays {
+        self.options.retention
     }
 
     /// The prefix of our own headers.

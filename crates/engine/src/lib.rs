@@ -12,6 +12,7 @@
 //! - [`recorder`]: writes how attempts ended, many in one commit
 //! - [`schedule`] and [`scheduler`]: bring back what is due again, from the store into the lanes
 //! - [`sweeper`]: removes what is over
+//! - [`retention`]: removes what is older than it is kept
 //!
 //! Besides: [`changes`] tells who watches a store's report, and `bulk_resend.rs` resends all that a filter finds.
 //!
@@ -29,6 +30,7 @@ pub mod journal;
 pub mod lanes;
 pub mod notices;
 pub mod recorder;
+pub mod retention;
 pub mod router;
 pub mod schedule;
 pub mod scheduler;

@@ -16,6 +16,7 @@ pub mod listing;
 pub mod people;
 pub mod resend_jobs;
 pub mod resends;
+pub mod retention;
 pub mod world;
 
 /// Makes a `#[tokio::test]` of every case. `$make_store` is an async function that makes an empty store and
@@ -94,6 +95,7 @@ macro_rules! conformance_suite {
                 deleting_keeps_the_url_in_the_list_and_the_webhook_from_everything_else
                 stores_are_listed_newest_first_in_pages
                 a_store_can_be_renamed
+                a_store_can_keep_its_events_for_another_time
                 a_deleted_store_is_not_there
                 nothing_of_a_deleted_store_is_claimed_or_recorded
                 a_deleted_stores_id_is_free_after_sweeping_and_nothing_is_left_under_it
@@ -166,6 +168,21 @@ macro_rules! conformance_suite {
                 an_inbox_keeps_the_last_hundred_requests
                 a_stores_inboxes_go_with_it
             }
+            retention {
+                what_is_older_than_it_is_kept_goes_with_its_history
+                what_is_unfinished_is_kept_a_week_longer_and_then_given_up
+                what_is_claimed_is_left_until_its_claim_has_ended
+                a_resend_does_not_keep_a_delivery_for_ever
+                a_store_keeps_its_events_for_its_own_shorter_time
+                one_stores_shorter_time_is_not_that_of_others
+                an_event_stays_until_its_last_delivery_goes
+                more_than_a_batch_goes_by_and_by
+                a_very_long_history_goes_by_and_by
+                what_was_given_up_is_counted_as_failed
+                nothing_to_do_is_seen_at_once
+                what_waits_in_a_deleted_store_is_not_given_up
+                a_pass_that_was_broken_off_is_made_anew
+            }
             house {
                 sweeping_ends_and_leaves_what_is_not_over
                 a_store_that_works_answers_its_probes
@@ -203,6 +220,7 @@ mod tests {
             include_str!("conformance/people.rs"),
             include_str!("conformance/resend_jobs.rs"),
             include_str!("conformance/resends.rs"),
+            include_str!("conformance/retention.rs"),
         ] {
             for case in file.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {
                 let name = case.split('(').next().unwrap_or_default();

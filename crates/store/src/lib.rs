@@ -13,6 +13,7 @@
 //! - [`people`]: who signs in, and how
 //! - [`resend_jobs`]: resends of all that a filter finds
 //! - [`inboxes`]: the test inboxes
+//! - [`retention`]: what is older than it is kept
 //! - [`seal`]: the master key, and what is sealed with it
 //! - [`moving`]: how an installation moves from one backend to the other
 //! - [`sqlite`]: the default backend
@@ -37,8 +38,10 @@ pub mod people;
 pub mod postgres;
 pub mod resend_jobs;
 pub mod results;
+pub mod retention;
 pub mod seal;
 pub mod sqlite;
+mod store_audit;
 mod tally;
 mod user_kept;
 mod webhook_kept;
@@ -49,8 +52,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bocau_domain::{
-    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp,
-    Webhook, WebhookChange, WebhookId,
+    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreChange, StoreId, StoreInfo,
+    Timestamp, Webhook, WebhookChange, WebhookId,
 };
 
 use tokio::sync::broadcast;
@@ -64,6 +67,7 @@ pub use listing::{DeliveryFilter, Page, StorePlace};
 pub use people::{LinkPurpose, People, Session, SessionOwner, SessionRecord, SignInLink, SignedIn};
 pub use resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 pub use results::{AttemptRecord, Recorded};
+pub use retention::{Retention, Retire, RetirePlace, Retired};
 pub use seal::MasterKey;
 
 /// What can go wrong with the database. What a caller asked for and may not have is no error of the store:
@@ -138,7 +142,7 @@ pub const SWEEP_BATCH: usize = 500;
 ///
 /// The verbs of some subjects stand in traits of their own; `dyn Store` has them all.
 #[async_trait]
-pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Send + Sync + 'static {
+pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Retention + Send + Sync + 'static {
     // --- stores -------------------------------------------------------------------------------------------
 
     /// Makes a store.
@@ -151,11 +155,11 @@ pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Send + Sync +
     /// One store; a store being deleted is not there.
     async fn find_store(&self, id: &StoreId) -> Result<Option<StoreInfo>>;
 
-    /// Gives a store another name.
-    async fn rename_store(
+    /// Changes a store with [`StoreInfo::changed`]; answers it as it then stands.
+    async fn change_store(
         &self,
         id: &StoreId,
-        name: String,
+        change: StoreChange,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Option<StoreInfo>>;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bocau_domain::{
-    CustomHeader, Inbox, InboxAnswer, InboxRequest, ResendJobState, Role, Status, User, UserChange, Webhook,
-    WebhookChange,
+    CustomHeader, Inbox, InboxAnswer, InboxRequest, ResendJobState, Role, Status, StoreChange, User,
+    UserChange, Webhook, WebhookChange,
 };
 use bocau_store::conformance::world::{BY, Dice, World};
 use bocau_store::seal::MasterKey;
@@ -294,10 +294,11 @@ async fn a_change_is_there_with_its_entry_of_the_audit_log_or_not_at_all() {
         )
         .unwrap();
     let (store, shop, now) = (&world.store, &world.shop, world.now());
+    let renamed = StoreChange { name: Some("Mới".into()), ..Default::default() };
     let change = WebhookChange { enabled: Some(false), ..Default::default() };
     let demoted = UserChange { role: Some(Role::Viewer), ..Default::default() };
     let errors = [
-        store.rename_store(shop, "Mới".into(), BY, now).await.map(drop),
+        store.change_store(shop, renamed, BY, now).await.map(drop),
         store.delete_store(shop, BY, now).await.map(drop),
         store.create_webhook(world.draft(), BY).await.map(drop),
         store.change_webhook(shop, webhook, change, BY, now).await.map(drop),

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bocau_domain::{
-    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp,
-    Webhook, WebhookChange, WebhookId,
+    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreChange, StoreId, StoreInfo,
+    Timestamp, Webhook, WebhookChange, WebhookId,
 };
 use bocau_store::{
     Appended, AttemptRecord, ClaimRef, ClaimRequest, Claimed, DeliveryFilter, DueWebhook, NotChanged, Notice,
@@ -42,7 +42,7 @@ pub enum Verb {
     Configure,
     /// Everything that looks up for people.
     LookUp,
-    /// [`Store::void_claims`], [`Store::sweep`], [`Store::ping`], [`Store::probe_write`], [`Store::backup`].
+    /// [`Store::void_claims`], [`Store::sweep`], [`bocau_store::Retention::retire`], [`Store::ping`], [`Store::probe_write`], [`Store::backup`].
     House,
 }
 
@@ -145,15 +145,15 @@ impl Store for FlakyStore {
         self.admit(Verb::LookUp).await?.find_store(id).await
     }
 
-    async fn rename_store(
+    async fn change_store(
         &self,
         id: &StoreId,
-        name: String,
+        change: StoreChange,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Option<StoreInfo>> {
-        let renamed = self.admit(Verb::Configure).await?.rename_store(id, name, by, now).await;
-        self.done(renamed)
+        let changed = self.admit(Verb::Configure).await?.change_store(id, change, by, now).await;
+        self.done(changed)
     }
 
     async fn delete_store(&self, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool> {

@@ -220,8 +220,12 @@ impl EngineHarness {
     /// Makes a store of this id.
     pub async fn store_called(&self, id: &str) -> StoreId {
         let id: StoreId = id.parse().expect("a store id");
-        let info =
-            StoreInfo { id: id.clone(), name: format!("Cửa hàng {id}"), created_at: self.clock.now() };
+        let info = StoreInfo {
+            id: id.clone(),
+            name: format!("Cửa hàng {id}"),
+            retention: None,
+            created_at: self.clock.now(),
+        };
         let created = self.store().create_store(info, &Actor::System).await.expect("the store works");
         created.expect("the id is free");
         id

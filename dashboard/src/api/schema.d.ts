@@ -28,7 +28,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What holds for a webhook where it sets nothing itself. A webhook's `own_settings` names those that it does. */
+        /**
+         * What holds for a webhook or a store where it sets nothing itself. A webhook's `own_settings` names those that it
+         *     does.
+         */
         get: operations["get_defaults"];
         put?: never;
         post?: never;
@@ -242,7 +245,10 @@ export interface paths {
         delete: operations["delete_store"];
         options?: never;
         head?: never;
-        /** Gives a store another name. Needs a platform key with `manage`. */
+        /**
+         * Gives a store another name, or keeps its events for another time. Needs a platform key with `manage`. What a
+         *     shorter time leaves out is removed in the background.
+         */
         patch: operations["change_store"];
         trace?: never;
     };
@@ -808,7 +814,7 @@ export interface components {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "store.created" | "store.renamed" | "store.deleted" | "webhook.created" | "webhook.changed" | "webhook.disabled_by_receiver" | "webhook.deleted" | "webhook.secret_rotated" | "webhook.secret_shown" | "key.created" | "key.revoked" | "user.created" | "user.changed" | "user.deleted" | "user.password_changed" | "user.signed_in" | "portal_link.created" | "resend_job.started" | "resend_job.stopped" | "inbox.created" | "inbox.changed" | "inbox.deleted";
+        AuditAction: "store.created" | "store.renamed" | "store.retention_changed" | "store.deleted" | "webhook.created" | "webhook.changed" | "webhook.disabled_by_receiver" | "webhook.deleted" | "webhook.secret_rotated" | "webhook.secret_shown" | "key.created" | "key.revoked" | "user.created" | "user.changed" | "user.deleted" | "user.password_changed" | "user.signed_in" | "portal_link.created" | "resend_job.started" | "resend_job.stopped" | "inbox.created" | "inbox.changed" | "inbox.deleted";
         /** @description A line of the audit log. */
         AuditEntry: {
             /** @description The line's id. */
@@ -858,6 +864,11 @@ export interface components {
              * @description The deadline of one attempt in seconds, the answer's body included (`timeout`).
              */
             timeout_seconds: number;
+            /**
+             * Format: int32
+             * @description Days that events are kept, where their store sets no shorter time (`retention_days`).
+             */
+            retention_days: number;
         };
         /** @description A row of the page Sự kiện webhook. */
         Delivery: {
@@ -926,7 +937,7 @@ export interface components {
          * @description Why a delivery was skipped, or failed before its attempts were used up.
          * @enum {string}
          */
-        DeliveryReason: "no_webhook" | "webhook_disabled" | "webhook_deleted" | "webhook_gone" | "interrupted";
+        DeliveryReason: "no_webhook" | "webhook_disabled" | "webhook_deleted" | "webhook_gone" | "interrupted" | "expired";
         /**
          * @description Trạng thái.
          * @enum {string}
@@ -1242,6 +1253,12 @@ export interface components {
             id?: string | null;
             /** @description What people call it: 1 to 200 characters. */
             name: string;
+            /**
+             * Format: int32
+             * @description Days that its events are kept: 1 to 3650. Left out: as long as the server keeps them; it never keeps them
+             *     for longer than that.
+             */
+            retention_days?: number | null;
         };
         /** @description A webhook to make. */
         NewWebhook: {
@@ -1609,6 +1626,12 @@ export interface components {
                 /** @description What people call it. */
                 name: string;
                 /**
+                 * Format: int32
+                 * @description Days that its events are kept; `null` where it leaves that to the server. The shorter of its own and the
+                 *     server's time holds.
+                 */
+                retention_days?: number | null;
+                /**
                  * Format: date-time
                  * @description When it was made here.
                  */
@@ -1849,15 +1872,26 @@ export interface components {
             /** @description What people call it. */
             name: string;
             /**
+             * Format: int32
+             * @description Days that its events are kept; `null` where it leaves that to the server. The shorter of its own and the
+             *     server's time holds.
+             */
+            retention_days?: number | null;
+            /**
              * Format: date-time
              * @description When it was made here.
              */
             created_at: string;
         };
-        /** @description What changes. */
+        /** @description What changes; what is left out stays as it is. */
         StoreChange: {
             /** @description A new name: 1 to 200 characters. */
-            name: string;
+            name?: string | null;
+            /**
+             * Format: int32
+             * @description Days that its events are kept: 1 to 3650; `null` goes back to the server's setting, which is never exceeded.
+             */
+            retention_days?: number | null;
         };
         /** @description How it went. */
         TestResult: components["schemas"]["Attempt"] & {

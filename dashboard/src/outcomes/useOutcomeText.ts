@@ -61,6 +61,7 @@ const REASONS = [
   'webhook_deleted',
   'webhook_gone',
   'interrupted',
+  'expired',
   'filtered',
 ] as const;
 

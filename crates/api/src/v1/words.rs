@@ -44,6 +44,7 @@ words! {
         WebhookDeleted = "webhook_deleted",
         WebhookGone = "webhook_gone",
         Interrupted = "interrupted",
+        Expired = "expired",
     }
     /// What set an attempt off.
     AttemptTrigger {

@@ -14,7 +14,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use bocau_domain::{Catalogue, DeliveryPolicy, RetryPolicy};
+use bocau_domain::{Catalogue, DeliveryPolicy, RetentionDays, RetryPolicy};
 use bocau_engine::lanes::LaneLimits;
 use bocau_store::MasterKey;
 use bocau_store::postgres::PostgresUrl;
@@ -64,6 +64,7 @@ const EGRESS_ALLOW_HTTP: Key = key("egress_allow_http", Some("false"));
 const RETRY_INTERVAL: Key = key("retry_interval", Some("5m"));
 const MAX_ATTEMPTS: Key = key("max_attempts", Some("3"));
 const TIMEOUT: Key = key("timeout", Some("10s"));
+const RETENTION_DAYS: Key = key("retention_days", Some("30"));
 // Its lines at each start say nothing that an operator needs.
 const LOG: Key = key("log", Some("info,refinery_core=warn"));
 const LOG_FORMAT: Key = key("log_format", Some("text"));
@@ -88,6 +89,7 @@ const KEYS: &[Key] = &[
     RETRY_INTERVAL,
     MAX_ATTEMPTS,
     TIMEOUT,
+    RETENTION_DAYS,
     MAX_IN_FLIGHT_PER_WEBHOOK,
     MAX_IN_FLIGHT,
     HEADER_PREFIX,
@@ -177,6 +179,8 @@ pub struct Config {
     pub egress_allow_http: bool,
     /// What holds where a webhook sets nothing itself.
     pub policy: DeliveryPolicy,
+    /// How long events are kept, where their store says no shorter time.
+    pub retention: RetentionDays,
     /// How much is in flight at once.
     pub lanes: LaneLimits,
     /// The prefix of our own headers.
@@ -213,6 +217,7 @@ impl Config {
         let interval = reader.required(RETRY_INTERVAL, value::retry_interval)?;
         let max_attempts = reader.required(MAX_ATTEMPTS, value::max_attempts)?;
         let timeout = reader.required(TIMEOUT, value::timeout)?;
+        let retention = reader.required(RETENTION_DAYS, value::retention_days)?;
         let per_webhook = reader
             .required(MAX_IN_FLIGHT_PER_WEBHOOK, |text| value::count(text, IN_FLIGHT_PER_WEBHOOK_MAX))?;
         let total = reader.required(MAX_IN_FLIGHT, |text| value::count(text, IN_FLIGHT_MAX))?;
@@ -238,6 +243,7 @@ impl Config {
             egress_roots,
             egress_allow_http,
             policy: DeliveryPolicy { retry: RetryPolicy::Every { max_attempts, interval }, timeout },
+            retention,
             lanes: LaneLimits { per_webhook, total, ..LaneLimits::default() },
             header_prefix,
             log,

@@ -39,6 +39,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(config.data_dir, Path::new("./data"));
     assert_eq!(config.policy, DeliveryPolicy::default());
     assert_eq!((config.lanes.per_webhook, config.lanes.total), (10, 512));
+    assert_eq!(config.retention.days(), 30);
     assert_eq!((config.log.as_str(), config.log_format), ("info,refinery_core=warn", LogFormat::Text));
     assert_eq!(config.header_prefix, "bocau");
     assert!(!config.egress_allow_http && config.egress_allow.is_empty() && config.egress_roots.is_empty());
@@ -161,6 +162,9 @@ fn what_is_not_allowed_is_named_with_its_source_and_what_is_allowed() {
         ("BOCAU_TIMEOUT", "26s", "is outside 1s to 25s"),
         ("BOCAU_MAX_ATTEMPTS", "0", r#"BOCAU_MAX_ATTEMPTS: "0" is outside 1 to 20"#),
         ("BOCAU_MAX_ATTEMPTS", "21", "is outside 1 to 20"),
+        ("BOCAU_RETENTION_DAYS", "0", r#"BOCAU_RETENTION_DAYS: "0" is outside 1 to 3650"#),
+        ("BOCAU_RETENTION_DAYS", "3651", "is outside 1 to 3650"),
+        ("BOCAU_RETENTION_DAYS", "30d", r#"BOCAU_RETENTION_DAYS: "30d" is not a whole number (1 to 3650)"#),
         ("BOCAU_MAX_ATTEMPTS", "-1", "is outside 1 to 20"),
         ("BOCAU_MAX_ATTEMPTS", "99999999999999999999", "is outside 1 to 20"),
         ("BOCAU_MAX_ATTEMPTS", "three", r#"BOCAU_MAX_ATTEMPTS: "three" is not a whole number (1 to 20)"#),

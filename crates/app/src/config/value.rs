@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use bocau_domain::api_key;
+use bocau_domain::limits::RETENTION_DAYS_MAX;
 use bocau_domain::retry::{ATTEMPTS_MAX, INTERVAL_MAX, TIMEOUT_MAX};
+use bocau_domain::{RetentionDays, api_key};
 use bocau_store::postgres::PostgresUrl;
 use bocau_store::{MasterKey, StoreError};
 use ipnet::IpNet;
@@ -63,6 +64,11 @@ pub(super) fn timeout(text: &str) -> Read<Duration> {
 
 pub(super) fn max_attempts(text: &str) -> Read<u32> {
     number_within(text, ATTEMPTS_MAX)
+}
+
+pub(super) fn retention_days(text: &str) -> Read<RetentionDays> {
+    let days = number_within(text, u32::from(RETENTION_DAYS_MAX))?;
+    RetentionDays::new(days).ok_or_else(|| format!("is outside 1 to {RETENTION_DAYS_MAX}"))
 }
 
 pub(super) fn count(text: &str, max: usize) -> Read<usize> {

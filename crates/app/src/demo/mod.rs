@@ -101,7 +101,8 @@ impl Demo {
 
     async fn show_first(&self, engine: &Arc<Engine>) -> anyhow::Result<String> {
         let (store, now) = (demo_store_id(), engine.clock().now());
-        let info = StoreInfo { id: store.clone(), name: STORE_NAME.to_owned(), created_at: now };
+        let info =
+            StoreInfo { id: store.clone(), name: STORE_NAME.to_owned(), retention: None, created_at: now };
         let made = engine.store().create_store(info, &Actor::System).await.map_err(plain)?;
         made.map_err(|_| anyhow!("the store {STORE_ID} is there already"))?;
         let webhook = self.webhook(engine)?;

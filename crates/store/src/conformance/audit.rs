@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bocau_domain::{
-    Actor, ApiKeyId, AuditAction, AuditEntry, AuditId, CustomHeader, InboxAnswer, Owner, Role, StoreInfo,
-    UserChange, Webhook, WebhookChange,
+    Actor, ApiKeyId, AuditAction, AuditEntry, AuditId, CustomHeader, InboxAnswer, Owner, RetentionDays, Role,
+    StoreChange, StoreInfo, UserChange, Webhook, WebhookChange,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -34,6 +34,10 @@ async fn actions(world: &World) -> Vec<AuditAction> {
     log(world).await.into_iter().map(|entry| entry.action).collect()
 }
 
+fn renaming(name: &str) -> StoreChange {
+    StoreChange { name: Some(name.into()), ..StoreChange::default() }
+}
+
 fn told(entry: &AuditEntry) -> (&str, &str) {
     (entry.from.as_deref().unwrap_or(""), entry.to.as_deref().unwrap_or(""))
 }
@@ -45,20 +49,31 @@ pub async fn a_change_of_a_store_is_told_with_who_made_it(store: Arc<dyn Store>)
     let user = Actor::User { id: world.ids.user_id(), email: "lan@example.vn".parse().expect("an address") };
     let portal = Actor::Portal { store: world.shop.clone() };
     let made = world.now();
-    let info = StoreInfo { id: world.shop.clone(), name: "Cũ".into(), created_at: made };
+    let info = StoreInfo { id: world.shop.clone(), name: "Cũ".into(), retention: None, created_at: made };
     world.store.create_store(info, &key).await.expect("works").expect("made");
     world.pass(Duration::from_secs(1));
     for (by, name) in [(&user, "Mới"), (&portal, "Mới nhất")] {
-        world.store.rename_store(&world.shop, name.into(), by, world.now()).await.expect("works");
+        world.store.change_store(&world.shop, renaming(name), by, world.now()).await.expect("works");
+    }
+    for (name, retention) in [(None, Some(7)), (None, Some(7)), (Some("Tân"), None)] {
+        let change = StoreChange {
+            name: name.map(Into::into),
+            retention: Some(retention.and_then(RetentionDays::new)),
+        };
+        world.store.change_store(&world.shop, change, &key, world.now()).await.expect("works");
     }
     world.store.delete_store(&world.shop, BY, world.now()).await.expect("works");
 
     let log = log(&world).await;
+    let (none, seven) = (r#"{"retention_days":null}"#, r#"{"retention_days":7}"#);
     let expected = [
         (AuditAction::StoreCreated, &key, made, ("", r#"{"name":"Cũ"}"#)),
         (AuditAction::StoreRenamed, &user, world.now(), (r#"{"name":"Cũ"}"#, r#"{"name":"Mới"}"#)),
         (AuditAction::StoreRenamed, &portal, world.now(), (r#"{"name":"Mới"}"#, r#"{"name":"Mới nhất"}"#)),
-        (AuditAction::StoreDeleted, BY, world.now(), (r#"{"name":"Mới nhất"}"#, "")),
+        (AuditAction::StoreRetentionChanged, &key, world.now(), (none, seven)),
+        (AuditAction::StoreRenamed, &key, world.now(), (r#"{"name":"Mới nhất"}"#, r#"{"name":"Tân"}"#)),
+        (AuditAction::StoreRetentionChanged, &key, world.now(), (seven, none)),
+        (AuditAction::StoreDeleted, BY, world.now(), (r#"{"name":"Tân"}"#, "")),
     ];
     assert_eq!(log.len(), expected.len());
     for (entry, (action, actor, at, told_is)) in log.iter().zip(expected) {
@@ -156,8 +171,11 @@ pub async fn what_changes_nothing_leaves_no_entry(store: Arc<dyn Store>) {
     let (store, now, nobody) = (&world.store, world.now(), shop_id("nobody"));
     let info = store.find_store(&world.shop).await.expect("works").expect("there");
     assert!(store.create_store(info.clone(), BY).await.expect("works").is_err());
-    assert_eq!(store.rename_store(&world.shop, info.name.clone(), BY, now).await.expect("works"), Some(info));
-    assert!(store.rename_store(&nobody, "x".into(), BY, now).await.expect("works").is_none());
+    assert_eq!(
+        store.change_store(&world.shop, renaming(&info.name), BY, now).await.expect("works"),
+        Some(info)
+    );
+    assert!(store.change_store(&nobody, renaming("x"), BY, now).await.expect("works").is_none());
     assert!(!store.delete_store(&nobody, BY, now).await.expect("works"));
     assert!(store.create_webhook(webhook.clone(), BY).await.expect("works").is_err());
     world.change(webhook.id, WebhookChange::default()).await;
@@ -239,7 +257,7 @@ pub async fn the_log_is_listed_newest_first_in_pages_by_store(store: Arc<dyn Sto
     for number in 0..7 {
         for shop in ["552", "600"] {
             let name = format!("Tên {number}");
-            world.store.rename_store(&shop_id(shop), name, BY, world.now()).await.expect("works");
+            world.store.change_store(&shop_id(shop), renaming(&name), BY, world.now()).await.expect("works");
         }
         people::make_user(&world, &format!("u{number}@example.vn"), Role::Admin).await;
     }

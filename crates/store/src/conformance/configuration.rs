@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bocau_domain::limits::{OLD_SECRET_LIFETIME, WEBHOOKS_PER_STORE_MAX};
 use bocau_domain::{
-    CustomHeader, EventPattern, PolicyOverrides, Reason, Status, StoreInfo, Webhook, WebhookChange, WebhookId,
+    CustomHeader, EventPattern, PolicyOverrides, Reason, RetentionDays, Status, StoreChange, StoreInfo,
+    Webhook, WebhookChange, WebhookId,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -119,7 +120,8 @@ pub async fn a_webhook_of_another_store_is_not_there(store: Arc<dyn Store>) {
 /// Of stores and webhooks.
 pub async fn an_id_is_taken_once(store: Arc<dyn Store>) {
     let world = World::new(store).await;
-    let info = StoreInfo { id: world.shop.clone(), name: "again".into(), created_at: world.now() };
+    let info =
+        StoreInfo { id: world.shop.clone(), name: "again".into(), retention: None, created_at: world.now() };
     assert_eq!(world.store.create_store(info, BY).await.expect("works"), Err(NotChanged::Taken));
     let webhook = world.draft();
     world.store.create_webhook(webhook.clone(), BY).await.expect("works").expect("made");
@@ -244,22 +246,52 @@ pub async fn stores_are_listed_newest_first_in_pages(store: Arc<dyn Store>) {
     assert_eq!(first.iter().map(|info| info.id.as_str()).collect::<Vec<_>>(), ["0", "a"]);
 }
 
+fn renaming(name: &str) -> StoreChange {
+    StoreChange { name: Some(name.into()), ..StoreChange::default() }
+}
+
 /// Its place in the list stays.
 pub async fn a_store_can_be_renamed(store: Arc<dyn Store>) {
     let world = World::without_shop(store);
     world.make_shop(&shop_id("c")).await;
     let renamed = world
         .store
-        .rename_store(&shop_id("c"), "Mới".into(), BY, world.now())
+        .change_store(&shop_id("c"), renaming("Mới"), BY, world.now())
         .await
         .expect("works")
         .expect("there");
     assert_eq!((renamed.name.as_str(), renamed.created_at), ("Mới", world.now()));
     assert_eq!(world.store.find_store(&shop_id("c")).await.expect("works"), Some(renamed));
     assert_eq!(
-        world.store.rename_store(&shop_id("d"), "x".into(), BY, world.now()).await.expect("works"),
+        world.store.change_store(&shop_id("d"), renaming("x"), BY, world.now()).await.expect("works"),
         None
     );
+}
+
+/// Whatever is not named stays as it is.
+pub async fn a_store_can_keep_its_events_for_another_time(store: Arc<dyn Store>) {
+    let world = World::without_shop(store);
+    let days = |days| RetentionDays::new(days);
+    let info = StoreInfo { retention: days(7), ..info(&world, "c") };
+    world.store.create_store(info.clone(), BY).await.expect("works").expect("made");
+    assert_eq!(world.store.find_store(&info.id).await.expect("works"), Some(info.clone()));
+    for (change, name, kept) in [
+        (StoreChange { retention: Some(days(3_650)), ..StoreChange::default() }, "c", days(3_650)),
+        (renaming("Mới"), "Mới", days(3_650)),
+        (StoreChange { name: Some("c".into()), retention: Some(None) }, "c", None),
+        (StoreChange::default(), "c", None),
+    ] {
+        let changed = world.store.change_store(&info.id, change, BY, world.now()).await;
+        let is = StoreInfo { name: name.into(), retention: kept, ..info.clone() };
+        assert_eq!(changed.expect("works"), Some(is.clone()));
+        assert_eq!(world.store.find_store(&info.id).await.expect("works"), Some(is.clone()));
+        let listed = world.store.list_stores(Page { after: None, limit: 10 }).await.expect("works");
+        assert_eq!(listed, [is]);
+    }
+}
+
+fn info(world: &World, id: &str) -> StoreInfo {
+    StoreInfo { id: shop_id(id), name: id.into(), retention: None, created_at: world.now() }
 }
 
 /// From the moment of the answer on.
@@ -274,7 +306,7 @@ pub async fn a_deleted_store_is_not_there(store: Arc<dyn Store>) {
     let (store, shop) = (&world.store, &world.shop);
     assert!(!store.delete_store(shop, BY, world.now()).await.expect("works"));
     assert_eq!(store.find_store(shop).await.expect("works"), None);
-    assert_eq!(store.rename_store(shop, "x".into(), BY, world.now()).await.expect("works"), None);
+    assert_eq!(store.change_store(shop, renaming("x"), BY, world.now()).await.expect("works"), None);
     assert!(store.list_stores(Page { after: None, limit: 10 }).await.expect("works").is_empty());
     assert!(store.routes(shop).await.expect("works").is_none());
     assert_eq!(world.append(submission).await, crate::Appended::NoStore);
@@ -288,7 +320,7 @@ pub async fn a_deleted_store_is_not_there(store: Arc<dyn Store>) {
     assert!(change.expect("works").is_none());
     assert!(!store.delete_webhook(shop, webhook, BY, world.now()).await.expect("works"));
     assert_eq!(store.create_webhook(world.draft(), BY).await.expect("works"), Err(NotChanged::NotFound));
-    let info = StoreInfo { id: shop.clone(), name: "again".into(), created_at: world.now() };
+    let info = StoreInfo { id: shop.clone(), name: "again".into(), retention: None, created_at: world.now() };
     assert_eq!(store.create_store(info, BY).await.expect("works"), Err(NotChanged::BeingDeleted));
 }
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bocau_domain::{
     Actor, Clock, Delivery, DeliveryId, DeliveryState, EventPattern, IdSource, Outcome, PolicyOverrides,
-    Reason, RetryPolicy, Rng, SigningSecret, SigningSecrets, StoreId, StoreInfo, Timestamp, Webhook,
-    WebhookChange, WebhookId, WebhookUrl,
+    Reason, RetentionDays, RetryPolicy, Rng, SigningSecret, SigningSecrets, StoreId, StoreInfo, Timestamp,
+    Webhook, WebhookChange, WebhookId, WebhookUrl,
 };
 use bytes::Bytes;
 
 use crate::{
-    Appended, AttemptRecord, ClaimRequest, Claimed, NewDelivery, NewEvent, Page, Recorded, Store, Submission,
+    Appended, AttemptRecord, ClaimRequest, Claimed, NewDelivery, NewEvent, Page, Recorded, Retire,
+    RetirePlace, Retired, Store, Submission,
 };
 
 /// The lease of the cases' claims.
@@ -103,7 +104,12 @@ impl World {
 
     /// Makes a store of this id.
     pub async fn make_shop(&self, id: &StoreId) {
-        let info = StoreInfo { id: id.clone(), name: format!("Cửa hàng {id}"), created_at: self.now() };
+        let info = StoreInfo {
+            id: id.clone(),
+            name: format!("Cửa hàng {id}"),
+            retention: None,
+            created_at: self.now(),
+        };
         self.store.create_store(info, BY).await.expect("works").expect("made");
     }
 
@@ -297,6 +303,19 @@ impl World {
     pub async fn all_deliveries(&self) -> Vec<Delivery> {
         let page = Page { after: None, limit: 10_000 };
         self.store.list_deliveries(&self.shop, crate::DeliveryFilter::default(), page).await.expect("works")
+    }
+
+    /// One pass of a server that keeps events for so many days. Answers what it has done, call by call.
+    pub async fn retire(&self, keep: u32) -> Vec<Retired> {
+        let keep = RetentionDays::new(keep).expect("allowed");
+        let mut place = Some(RetirePlace::default());
+        let mut done = Vec::new();
+        while let Some(from) = place.take() {
+            let retired = self.store.retire(Retire { now: self.now(), keep, from }).await.expect("works");
+            place.clone_from(&retired.next);
+            done.push(retired);
+        }
+        done
     }
 
     /// Removes all that is over.

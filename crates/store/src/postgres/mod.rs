@@ -2,13 +2,14 @@
 //!
 //! Every verb is one transaction on a connection of a pool. What is done stands in one file per subject, twins of
 //! the files of `sqlite`; `verbs` sends the trait's verbs there, save those of the subjects with a trait of their
-//! own. `connection` makes connections, `notices` hears what other nodes tell, `tx` is what a verb works with, `partitions` makes the parts of days,
-//! `rows` turns rows into domain types and back, `migrate` brings the schema up to date,
-//! and `moving` takes an installation in that comes from `SQLite`.
+//! own. `connection` makes connections, `notices` hears what other nodes tell, `tx` is what a verb works with,
+//! `partitions` makes the parts of days and `dropping` drops them, `rows` turns rows into domain types and back,
+//! `migrate` brings the schema up to date, and `moving` takes an installation in that comes from `SQLite`.
 
 mod audit;
 mod claims;
 mod connection;
+mod dropping;
 mod errors;
 mod figures;
 mod inboxes;
@@ -24,6 +25,7 @@ mod query;
 mod resend;
 mod resend_jobs;
 mod results;
+mod retention;
 mod rows;
 mod sessions;
 mod skipping;

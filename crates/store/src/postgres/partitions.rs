@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use bocau_domain::{DeliveryId, Timestamp};
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use super::rows::uuid;
 use super::tx::{Result, Tx};
@@ -80,8 +81,7 @@ pub(super) async fn make(tx: &Tx, days: &BTreeSet<Day>) -> Result<()> {
             if tx.exists("SELECT 1 FROM pg_class WHERE oid = to_regclass($1)", &[&part]).await? {
                 continue;
             }
-            let [from, to] = [*day, day + 1]
-                .map(|day| uuid(DeliveryId::first_of(beginning_of(day)).as_bytes()).hyphenated().to_string());
+            let (from, to) = bounds_of(*day);
             // Made alone and then attached: attaching lets writers of the other days go on.
             tx.0.batch_execute(&format!(
                 "CREATE TABLE {part} (LIKE {name} INCLUDING DEFAULTS INCLUDING STORAGE) WITH ({settings}); \
@@ -93,9 +93,43 @@ pub(super) async fn make(tx: &Tx, days: &BTreeSet<Day>) -> Result<()> {
     Ok(())
 }
 
+/// The first id of a day, and the first after it.
+pub(super) fn bounds_of(day: Day) -> (Uuid, Uuid) {
+    let first_of = |day| uuid(DeliveryId::first_of(beginning_of(day)).as_bytes());
+    (first_of(day), first_of(day + 1))
+}
+
 /// The name of a table's part of a day: the table's, and the day as eight digits.
 pub(super) fn part_of(table: &str, day: Day) -> String {
-    let date = jiff::Timestamp::from_millisecond(beginning_of(day).as_millis())
-        .map_or_else(|_| day.to_string(), |at| at.strftime("%Y%m%d").to_string());
-    format!("{table}_{date}")
+    format!("{table}_{}", date_of(day, "%Y%m%d"))
+}
+
+/// A day in this form of `strftime`.
+pub(super) fn date_of(day: Day, form: &str) -> String {
+    jiff::Timestamp::from_millisecond(beginning_of(day).as_millis())
+        .map_or_else(|_| day.to_string(), |at| at.strftime(form).to_string())
+}
+
+/// Reads the day of what [`part_of`] writes.
+pub(super) fn day_of_part(part: &str) -> Option<Day> {
+    let (_, date) = part.rsplit_once('_')?;
+    let date = jiff::civil::Date::strptime("%Y%m%d", date).ok()?;
+    let beginning = jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
+    Some(day_of(Timestamp::from_millis(beginning.as_millisecond())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_named_by_its_day() {
+        for (day, name) in [(0, "events_19700101"), (20_370, "events_20251009"), (11_016, "events_20000229")]
+        {
+            assert_eq!(part_of("events", day), name);
+            assert_eq!(day_of_part(name), Some(day));
+        }
+        assert_eq!(day_of_part("events_old"), None);
+        assert_eq!(day_of_part("events"), None);
+    }
 }

@@ -1,15 +1,15 @@
 //! The stores themselves.
 
-use bocau_domain::{Actor, AuditAction, StoreId, StoreInfo, Timestamp};
+use bocau_domain::{Actor, AuditAction, RetentionDays, StoreChange, StoreId, StoreInfo, Timestamp};
 use serde_json::json;
 use tokio_postgres::Row;
 
 use super::audit;
-use super::rows::{from_count, from_u64, only, store_id, time, to_u64};
+use super::rows::{from_count, from_u64, only, store_id, time, to_u32, to_u64};
 use super::tx::{Connection, Result, Tx};
-use crate::NotChanged;
 use crate::change::Change;
 use crate::listing::{Page, StorePlace};
+use crate::{NotChanged, store_audit};
 
 pub(super) async fn create(
     tx: &Tx,
@@ -25,14 +25,20 @@ pub(super) async fn create(
     }
     let created_at = store.created_at.as_millis();
     tx.execute(
-        "INSERT INTO stores (id, name, created_at, config_version) VALUES ($1, $2, $3, $4)",
-        &[&store.id.as_str(), &store.name, &created_at, &first_config_version(created_at)],
+        "INSERT INTO stores (id, name, retention_days, created_at, config_version) VALUES ($1, $2, $3, $4, $5)",
+        &[
+            &store.id.as_str(),
+            &store.name,
+            &days(store.retention),
+            &created_at,
+            &first_config_version(created_at),
+        ],
     )
     .await?;
     // A node may remember that it was not there.
     tx.tell(&format!("config {}", store.id)).await?;
     let change = Change {
-        to: Some(json!({ "name": store.name })),
+        to: Some(store_audit::made(store)),
         ..Change::new(AuditAction::StoreCreated, Some(&store.id), &store.id, by, store.created_at)
     };
     audit::write(tx, change).await?;
@@ -49,13 +55,13 @@ pub(super) async fn list(connection: &Connection, page: &Page<StorePlace>) -> Re
     // Nothing is made later than this.
     let (created_at, id) =
         page.after.as_ref().map_or((i64::MAX, ""), |after| (after.created_at.as_millis(), after.id.as_str()));
-    let sql = "SELECT id, name, created_at FROM stores WHERE (created_at, id) < ($1, $2) AND deleted_at IS NULL \
+    let sql = "SELECT id, name, retention_days, created_at FROM stores WHERE (created_at, id) < ($1, $2) AND deleted_at IS NULL \
                ORDER BY created_at DESC, id DESC LIMIT $3";
     connection.all(sql, &[&created_at, &id, &from_count(page.limit)], info).await
 }
 
 pub(super) async fn find(connection: &Connection, id: &StoreId) -> Result<Option<StoreInfo>> {
-    let sql = "SELECT id, name, created_at FROM stores WHERE id = $1 AND deleted_at IS NULL";
+    let sql = "SELECT id, name, retention_days, created_at FROM stores WHERE id = $1 AND deleted_at IS NULL";
     connection.first(sql, &[&id.as_str()], info).await
 }
 
@@ -64,26 +70,25 @@ pub(super) async fn is_there(connection: &Connection, id: &StoreId) -> Result<bo
     connection.exists("SELECT 1 FROM stores WHERE id = $1 AND deleted_at IS NULL", &[&id.as_str()]).await
 }
 
-pub(super) async fn rename(
+pub(super) async fn change(
     tx: &Tx,
     id: &StoreId,
-    name: &str,
+    change: &StoreChange,
     by: &Actor,
     now: Timestamp,
 ) -> Result<Option<StoreInfo>> {
     tx.lock_store(id).await?;
     let Some(store) = find(tx, id).await? else { return Ok(None) };
-    if store.name == name {
+    let changed = store.changed(change);
+    if changed == store {
         return Ok(Some(store));
     }
-    tx.execute("UPDATE stores SET name = $2 WHERE id = $1", &[&id.as_str(), &name]).await?;
-    let change = Change {
-        from: Some(json!({ "name": store.name })),
-        to: Some(json!({ "name": name })),
-        ..Change::new(AuditAction::StoreRenamed, Some(id), id, by, now)
-    };
-    audit::write(tx, change).await?;
-    Ok(Some(StoreInfo { name: name.to_owned(), ..store }))
+    let sql = "UPDATE stores SET name = $2, retention_days = $3 WHERE id = $1";
+    tx.execute(sql, &[&id.as_str(), &changed.name, &days(changed.retention)]).await?;
+    for change in store_audit::changes(&store, &changed, by, now) {
+        audit::write(tx, change).await?;
+    }
+    Ok(Some(changed))
 }
 
 /// Only marks it: every verb looks at the mark, and sweeping removes the rows in small steps.
@@ -101,5 +106,14 @@ pub(super) async fn delete(tx: &Tx, id: &StoreId, by: &Actor, now: Timestamp) ->
 }
 
 fn info(row: &Row) -> Result<StoreInfo> {
-    Ok(StoreInfo { id: store_id(row, 0)?, name: row.try_get(1)?, created_at: time(row, 2)? })
+    Ok(StoreInfo {
+        id: store_id(row, 0)?,
+        name: row.try_get(1)?,
+        retention: row.try_get::<_, Option<i32>>(2)?.and_then(|days| RetentionDays::new(to_u32(days))),
+        created_at: time(row, 3)?,
+    })
+}
+
+fn days(retention: Option<RetentionDays>) -> Option<i32> {
+    retention.map(|retention| retention.days().into())
 }

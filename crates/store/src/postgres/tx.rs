@@ -32,6 +32,9 @@ const STORE_LOCK: i32 = 0x626f_0001;
 const PEOPLE_LOCK: i32 = 0x626f_0002;
 const DAYS_LOCK: i32 = 0x626f_0003;
 const FIGURES_LOCK: i32 = 0x626f_0004;
+const RETENTION_LOCK: i32 = 0x626f_0005;
+/// Of whoever drops the parts of days; held by a connection, not by a transaction.
+pub(super) const DAYS_DROP_LOCK: i32 = 0x626f_0006;
 
 /// A connection of a pool, with short ways to ask.
 pub(super) struct Connection(pub(super) Object);
@@ -169,7 +172,7 @@ impl Tx {
         self.execute("SELECT pg_advisory_xact_lock($1, 0)", &[&PEOPLE_LOCK]).await.map(drop)
     }
 
-    /// Held to the end by whoever makes or drops the parts of days.
+    /// Held to the end by whoever makes the parts of days.
     pub(super) async fn lock_days(&self) -> Result<()> {
         self.execute("SELECT pg_advisory_xact_lock($1, 0)", &[&DAYS_LOCK]).await.map(drop)
     }
@@ -178,6 +181,12 @@ impl Tx {
     pub(super) async fn try_lock_figures(&self) -> Result<bool> {
         let sql = "SELECT pg_try_advisory_xact_lock($1, 0)";
         Ok(self.first(sql, &[&FIGURES_LOCK], |row| Ok(row.try_get(0)?)).await?.unwrap_or(false))
+    }
+
+    /// Held to the end by whoever removes old rows; false where another does.
+    pub(super) async fn try_lock_retention(&self) -> Result<bool> {
+        let sql = "SELECT pg_try_advisory_xact_lock($1, 0)";
+        Ok(self.first(sql, &[&RETENTION_LOCK], |row| Ok(row.try_get(0)?)).await?.unwrap_or(false))
     }
 }
 

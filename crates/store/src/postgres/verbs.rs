@@ -5,8 +5,8 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use bocau_domain::{
-    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp,
-    Webhook, WebhookChange, WebhookId,
+    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreChange, StoreId, StoreInfo,
+    Timestamp, Webhook, WebhookChange, WebhookId,
 };
 
 use tokio::sync::broadcast;
@@ -45,14 +45,14 @@ impl Store for PostgresStore {
         Ok(stores::find(&self.urgent().await?, id).await?)
     }
 
-    async fn rename_store(
+    async fn change_store(
         &self,
         id: &StoreId,
-        name: String,
+        change: StoreChange,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Option<StoreInfo>> {
-        transact!(self, |tx| stores::rename(&tx, id, &name, by, now).await)
+        transact!(self, |tx| stores::change(&tx, id, &change, by, now).await)
     }
 
     async fn delete_store(&self, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool> {

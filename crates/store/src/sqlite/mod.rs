@@ -26,6 +26,7 @@ mod readers;
 mod resend;
 mod resend_jobs;
 mod results;
+mod retention;
 mod rows;
 mod sessions;
 mod skipping;

@@ -1,6 +1,6 @@
 //! The stores themselves.
 
-use bocau_domain::{Actor, AuditAction, StoreId, StoreInfo, Timestamp};
+use bocau_domain::{Actor, AuditAction, RetentionDays, StoreChange, StoreId, StoreInfo, Timestamp};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::rows::{all, first, from_count, only, store_id, time};
 use super::tx::Tx;
 use crate::change::Change;
 use crate::listing::{Page, StorePlace};
-use crate::{NotChanged, Result};
+use crate::{NotChanged, Result, store_audit};
 
 pub(super) fn create(
     tx: &Tx<'_>,
@@ -30,20 +30,26 @@ pub(super) fn create(
     tx.forget(&store.id);
     let created_at = store.created_at.as_millis();
     tx.execute(
-        "INSERT INTO stores (id, name, created_at, config_version) VALUES (?1, ?2, ?3, ?4)",
-        params![store.id.as_str(), store.name, created_at, Tx::first_config_version(created_at)],
+        "INSERT INTO stores (id, name, retention_days, created_at, config_version) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![
+            store.id.as_str(),
+            store.name,
+            store.retention.map(RetentionDays::days),
+            created_at,
+            Tx::first_config_version(created_at)
+        ],
     )?;
     audit::write(
         tx,
         Change {
-            to: Some(json!({ "name": store.name })),
+            to: Some(store_audit::made(store)),
             ..Change::new(AuditAction::StoreCreated, Some(&store.id), &store.id, by, store.created_at)
         },
     )?;
     Ok(Ok(()))
 }
 
-const LIST: &str = "SELECT id, name, created_at FROM stores WHERE (created_at, id) < (?1, ?2) AND deleted_at IS NULL \
+const LIST: &str = "SELECT id, name, retention_days, created_at FROM stores WHERE (created_at, id) < (?1, ?2) AND deleted_at IS NULL \
                     ORDER BY created_at DESC, id DESC LIMIT ?3";
 
 pub(super) fn list(connection: &Connection, page: &Page<StorePlace>) -> Result<Vec<StoreInfo>> {
@@ -56,7 +62,7 @@ pub(super) fn list(connection: &Connection, page: &Page<StorePlace>) -> Result<V
 pub(super) fn find(connection: &Connection, id: &StoreId) -> Result<Option<StoreInfo>> {
     first(
         connection,
-        "SELECT id, name, created_at FROM stores WHERE id = ?1 AND deleted_at IS NULL",
+        "SELECT id, name, retention_days, created_at FROM stores WHERE id = ?1 AND deleted_at IS NULL",
         [id.as_str()],
         info,
     )
@@ -69,27 +75,26 @@ pub(super) fn is_there(connection: &Connection, id: &StoreId) -> Result<bool> {
         .exists([id.as_str()])?)
 }
 
-pub(super) fn rename(
+pub(super) fn change(
     tx: &Tx<'_>,
     id: &StoreId,
-    name: &str,
+    change: &StoreChange,
     by: &Actor,
     now: Timestamp,
 ) -> Result<Option<StoreInfo>> {
     let Some(store) = find(tx.connection, id)? else { return Ok(None) };
-    if store.name == name {
+    let changed = store.changed(change);
+    if changed == store {
         return Ok(Some(store));
     }
-    tx.execute("UPDATE stores SET name = ?2 WHERE id = ?1", params![id.as_str(), name])?;
-    audit::write(
-        tx,
-        Change {
-            from: Some(json!({ "name": store.name })),
-            to: Some(json!({ "name": name })),
-            ..Change::new(AuditAction::StoreRenamed, Some(id), id, by, now)
-        },
+    tx.execute(
+        "UPDATE stores SET name = ?2, retention_days = ?3 WHERE id = ?1",
+        params![id.as_str(), changed.name, changed.retention.map(RetentionDays::days)],
     )?;
-    Ok(Some(StoreInfo { name: name.to_owned(), ..store }))
+    for change in store_audit::changes(&store, &changed, by, now) {
+        audit::write(tx, change)?;
+    }
+    Ok(Some(changed))
 }
 
 /// Only marks it: every verb looks at the mark, and sweeping removes the rows in small steps.
@@ -111,7 +116,12 @@ pub(super) fn delete(tx: &Tx<'_>, id: &StoreId, by: &Actor, now: Timestamp) -> R
 }
 
 fn info(row: &Row<'_>) -> Result<StoreInfo> {
-    Ok(StoreInfo { id: store_id(row, 0)?, name: row.get(1)?, created_at: time(row, 2)? })
+    Ok(StoreInfo {
+        id: store_id(row, 0)?,
+        name: row.get(1)?,
+        retention: row.get::<_, Option<u32>>(2)?.and_then(RetentionDays::new),
+        created_at: time(row, 3)?,
+    })
 }
 
 #[cfg(test)]

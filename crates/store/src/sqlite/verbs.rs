@@ -4,8 +4,8 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use bocau_domain::{
-    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreId, StoreInfo, Timestamp,
-    Webhook, WebhookChange, WebhookId,
+    Actor, ApiKey, ApiKeyId, Attempt, Delivery, DeliveryId, Event, EventId, StoreChange, StoreId, StoreInfo,
+    Timestamp, Webhook, WebhookChange, WebhookId,
 };
 
 use super::{
@@ -38,15 +38,15 @@ impl Store for SqliteStore {
         self.urgent.run(move |connection| stores::find(connection, &id)).await
     }
 
-    async fn rename_store(
+    async fn change_store(
         &self,
         id: &StoreId,
-        name: String,
+        change: StoreChange,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Option<StoreInfo>> {
         let (id, by) = (id.clone(), by.clone());
-        self.writer.run(move |tx| stores::rename(tx, &id, &name, &by, now)).await
+        self.writer.run(move |tx| stores::change(tx, &id, &change, &by, now)).await
     }
 
     async fn delete_store(&self, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool> {

@@ -7,8 +7,8 @@ use bocau_domain::{
 };
 use bocau_store::{
     Advanced, Audit, AuditNote, DeliveryFilter, Figures, Inboxes, NewResendJob, NotChanged, Overview,
-    OverviewSpan, Page, People, ResendJob, ResendJobs, Result, Session, SessionRecord, SignInLink,
-    StatusCounts,
+    OverviewSpan, Page, People, ResendJob, ResendJobs, Result, Retention, Retire, Retired, Session,
+    SessionRecord, SignInLink, StatusCounts,
 };
 use secrecy::SecretString;
 
@@ -221,5 +221,13 @@ impl ResendJobs for FlakyStore {
 
     async fn running_resend_jobs(&self) -> Result<Vec<ResendJob>> {
         self.admit(Verb::LookUp).await?.running_resend_jobs().await
+    }
+}
+
+#[async_trait]
+impl Retention for FlakyStore {
+    async fn retire(&self, retire: Retire) -> Result<Retired> {
+        let retired = self.admit(Verb::House).await?.retire(retire).await;
+        self.done(retired)
     }
 }

@@ -145,6 +145,10 @@ export const outcomes = {
       title: 'Stopped after several interruptions on Bồ Câu’s side',
       advice: 'Press Resend to try once more; if it fails again, tell the administrator.',
     },
+    expired: {
+      title: 'Its time in the store ended before it could be delivered',
+      advice: 'Bồ Câu no longer sends this event, and will soon remove it from the list.',
+    },
     filtered: {
       title: 'Not sent: it does not match the webhook’s filter',
       advice: 'Change the filter if you want this event.',

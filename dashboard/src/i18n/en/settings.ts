@@ -89,6 +89,7 @@ export const settings = {
     action: {
       'store.created': 'Store created',
       'store.renamed': 'Store renamed',
+      'store.retention_changed': 'Time events are kept changed',
       'store.deleted': 'Store deleted',
       'webhook.created': 'Webhook added',
       'webhook.changed': 'Webhook changed',

@@ -145,6 +145,10 @@ export const outcomes = {
       title: 'Dừng sau nhiều lần bị gián đoạn phía Bồ Câu',
       advice: 'Bấm Gửi lại để thử thêm; nếu vẫn lỗi, hãy báo cho người quản trị.',
     },
+    expired: {
+      title: 'Hết hạn lưu trữ mà vẫn chưa gửi được',
+      advice: 'Bồ Câu không gửi lại sự kiện này nữa và sẽ sớm xóa nó khỏi danh sách.',
+    },
     filtered: {
       title: 'Không gửi vì không khớp điều kiện lọc của webhook',
       advice: 'Sửa điều kiện lọc nếu bạn muốn nhận sự kiện này.',

@@ -89,6 +89,7 @@ export const settings = {
     action: {
       'store.created': 'Tạo cửa hàng',
       'store.renamed': 'Đổi tên cửa hàng',
+      'store.retention_changed': 'Đổi thời gian lưu trữ sự kiện',
       'store.deleted': 'Xóa cửa hàng',
       'webhook.created': 'Thêm webhook',
       'webhook.changed': 'Sửa webhook',

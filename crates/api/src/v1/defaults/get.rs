@@ -21,9 +21,12 @@ pub struct DefaultsView {
     retry_interval_seconds: u64,
     /// The deadline of one attempt in seconds, the answer's body included (`timeout`).
     timeout_seconds: u64,
+    /// Days that events are kept, where their store sets no shorter time (`retention_days`).
+    retention_days: u16,
 }
 
-/// What holds for a webhook where it sets nothing itself. A webhook's `own_settings` names those that it does.
+/// What holds for a webhook or a store where it sets nothing itself. A webhook's `own_settings` names those that it
+/// does.
 #[utoipa::path(get, path = "/defaults", tag = "webhooks", responses(
     (status = 200, description = "The server's settings.", body = DefaultsView),
     (status = "4XX", description = "Refused.", body = ProblemRef, content_type = "application/problem+json"),
@@ -36,5 +39,6 @@ pub async fn get_defaults(State(api): State<Api>, caller: Caller) -> Result<Json
         max_attempts,
         retry_interval_seconds: interval.as_secs(),
         timeout_seconds: policy.timeout.as_secs(),
+        retention_days: api.engine().retention().days(),
     }))
 }

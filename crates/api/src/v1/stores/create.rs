@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::view::{StoreView, name};
+use super::view::{StoreView, name, retention};
 use crate::auth::Caller;
 use crate::body::read_json;
 use crate::problem::{Kind, Problem, text};
@@ -27,6 +27,10 @@ pub struct NewStore {
     id: Option<String>,
     /// What people call it: 1 to 200 characters.
     name: String,
+    /// Days that its events are kept: 1 to 3650. Left out: as long as the server keeps them; it never keeps them
+    /// for longer than that.
+    #[schema(minimum = 1, maximum = 3650)]
+    retention_days: Option<u32>,
 }
 
 /// Makes a store. Needs a platform key with `manage`.
@@ -49,7 +53,12 @@ pub async fn create_store(
             invalid("/id", "id gồm 1 đến 64 ký tự A-Z a-z 0-9 _ -.", "id is 1 to 64 of A-Z a-z 0-9 _ -.")
         })?,
     };
-    let store = StoreInfo { id, name: name(&new.name)?, created_at: engine.clock().now() };
+    let store = StoreInfo {
+        id,
+        name: name(&new.name)?,
+        retention: new.retention_days.map(retention).transpose()?,
+        created_at: engine.clock().now(),
+    };
     match engine.store().create_store(store.clone(), &caller.actor()).await? {
         Ok(()) => Ok((StatusCode::CREATED, Json(store.into()))),
         Err(NotChanged::BeingDeleted) => {

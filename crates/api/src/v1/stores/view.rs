@@ -1,7 +1,7 @@
 //! A store on the wire.
 
-use bocau_domain::StoreInfo;
-use bocau_domain::limits::STORE_NAME_LENGTH_MAX;
+use bocau_domain::limits::{RETENTION_DAYS_MAX, STORE_NAME_LENGTH_MAX};
+use bocau_domain::{RetentionDays, StoreInfo};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,6 +17,10 @@ pub struct StoreView {
     pub id: String,
     /// What people call it.
     pub name: String,
+    /// Days that its events are kept; `null` where it leaves that to the server. The shorter of its own and the
+    /// server's time holds.
+    #[schema(minimum = 1, maximum = 3650)]
+    pub retention_days: Option<u16>,
     /// When it was made here.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -24,7 +28,12 @@ pub struct StoreView {
 
 impl From<StoreInfo> for StoreView {
     fn from(store: StoreInfo) -> Self {
-        Self { id: store.id.to_string(), name: store.name, created_at: to_rfc3339(store.created_at) }
+        Self {
+            id: store.id.to_string(),
+            name: store.name,
+            retention_days: store.retention.map(RetentionDays::days),
+            created_at: to_rfc3339(store.created_at),
+        }
     }
 }
 
@@ -39,4 +48,15 @@ pub(super) fn name(name: &str) -> Result<String, Problem> {
         "Tên cửa hàng từ 1 đến 200 ký tự, không có ký tự điều khiển.",
         "A store's name has 1 to 200 characters, no control characters.",
     ))
+}
+
+/// Checks how long a store's events are kept.
+pub(super) fn retention(days: u32) -> Result<RetentionDays, Problem> {
+    RetentionDays::new(days).ok_or_else(|| {
+        invalid(
+            "/retention_days",
+            &format!("Số ngày lưu trữ sự kiện từ 1 đến {RETENTION_DAYS_MAX}."),
+            &format!("Events are kept for 1 to {RETENTION_DAYS_MAX} days."),
+        )
+    })
 }

@@ -10,11 +10,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::get::find;
-use super::view::{
-    PolicyFields, WebhookView, description, events, given, headers as custom_headers, not_null, url, view,
-};
+use super::view::{PolicyFields, WebhookView, description, events, headers as custom_headers, url, view};
 use crate::auth::Caller;
-use crate::body::read_json;
+use crate::body::{given, not_null, read_json};
 use crate::path::Path;
 use crate::problem::Problem;
 use crate::refusals::policy_refused;

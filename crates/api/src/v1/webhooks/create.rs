@@ -11,11 +11,9 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::view::{
-    PolicyFields, WebhookView, description, events, given, headers as custom_headers, url, view,
-};
+use super::view::{PolicyFields, WebhookView, description, events, headers as custom_headers, url, view};
 use crate::auth::Caller;
-use crate::body::read_json;
+use crate::body::{given, read_json};
 use crate::path::Path;
 use crate::problem::{Kind, Problem, text};
 use crate::router::Api;

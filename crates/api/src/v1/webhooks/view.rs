@@ -8,9 +8,10 @@ use bocau_domain::{CustomHeader, EventPattern, PolicyOverrides, RetryPolicy, Web
 use bocau_engine::Engine;
 use bocau_engine::sender::MASK;
 use secrecy::ExposeSecret as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::body::given;
 use crate::problem::Problem;
 use crate::refusals::{header_refused, invalid, policy_refused, unknown_event_type, url_refused};
 use crate::time::to_rfc3339;
@@ -122,20 +123,6 @@ pub struct PolicyFields {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u64>)]
     pub timeout_seconds: Option<Option<u64>>,
-}
-
-/// Tells a field that is `null` from one that is left out.
-pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(deserializer).map(Some)
-}
-
-/// A field that may be left out but is never `null`.
-pub(super) fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 impl PolicyFields {

@@ -36,6 +36,7 @@ words! {
     AuditAction {
         StoreCreated = "store.created",
         StoreRenamed = "store.renamed",
+        StoreRetentionChanged = "store.retention_changed",
         StoreDeleted = "store.deleted",
         WebhookCreated = "webhook.created",
         WebhookChanged = "webhook.changed",
