@@ -13,6 +13,7 @@ pub mod inboxes;
 pub mod journal;
 pub mod keys;
 pub mod listing;
+pub mod nodes;
 pub mod people;
 pub mod resend_jobs;
 pub mod resends;
@@ -166,6 +167,9 @@ macro_rules! conformance_suite {
                 an_inbox_keeps_the_last_hundred_requests
                 a_stores_inboxes_go_with_it
             }
+            nodes {
+                a_node_is_there_from_its_first_beat_until_it_leaves
+            }
             house {
                 sweeping_ends_and_leaves_what_is_not_over
                 a_store_that_works_answers_its_probes
@@ -200,6 +204,7 @@ mod tests {
             include_str!("conformance/journal.rs"),
             include_str!("conformance/keys.rs"),
             include_str!("conformance/listing.rs"),
+            include_str!("conformance/nodes.rs"),
             include_str!("conformance/people.rs"),
             include_str!("conformance/resend_jobs.rs"),
             include_str!("conformance/resends.rs"),

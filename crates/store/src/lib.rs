@@ -13,6 +13,7 @@
 //! - [`people`]: who signs in, and how
 //! - [`resend_jobs`]: resends of all that a filter finds
 //! - [`inboxes`]: the test inboxes
+//! - [`nodes`]: who serves
 //! - [`seal`]: the master key, and what is sealed with it
 //! - [`sqlite`]: the default backend
 //! - [`postgres`]: the backend for several nodes
@@ -30,11 +31,13 @@ pub mod journal;
 mod key_kept;
 mod key_results;
 pub mod listing;
+pub mod nodes;
 mod overview;
 pub mod people;
 pub mod postgres;
 pub mod resend_jobs;
 pub mod results;
+mod schema;
 pub mod seal;
 pub mod sqlite;
 mod tally;
@@ -59,6 +62,7 @@ pub use figures::{FailingWebhook, Figures, Overview, OverviewSpan, OverviewStep,
 pub use inboxes::Inboxes;
 pub use journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
 pub use listing::{DeliveryFilter, Page, StorePlace};
+pub use nodes::{Configured, Nodes};
 pub use people::{LinkPurpose, People, Session, SessionOwner, SessionRecord, SignInLink, SignedIn};
 pub use resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 pub use results::{AttemptRecord, Recorded};
@@ -136,7 +140,7 @@ pub const SWEEP_BATCH: usize = 500;
 ///
 /// The verbs of some subjects stand in traits of their own; `dyn Store` has them all.
 #[async_trait]
-pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Send + Sync + 'static {
+pub trait Store: Audit + Figures + Inboxes + Nodes + People + ResendJobs + Send + Sync + 'static {
     // --- stores -------------------------------------------------------------------------------------------
 
     /// Makes a store.
