@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bocau_domain::{DeliveryPolicy, Outcome, Trigger, Webhook};
+use bocau_domain::{DeliveryPolicy, NodeRole, Outcome, Trigger, Webhook};
 use bocau_store::{Claimed, Store};
 use tokio_util::task::TaskTracker;
 
@@ -40,6 +40,8 @@ pub struct Dispatch {
     pub clock: Arc<dyn EngineClock>,
     /// The server's delivery policy.
     pub defaults: DeliveryPolicy,
+    /// Whether attempts are made here at all.
+    pub role: NodeRole,
     /// The attempts in flight.
     pub tasks: TaskTracker,
     /// Set when no more attempts may begin.

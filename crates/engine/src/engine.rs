@@ -9,7 +9,7 @@ use bocau_domain::address::EgressRules;
 use bocau_domain::limits::IDEMPOTENCY_KEY_LENGTH_MAX;
 use bocau_domain::{
     Attempt, Catalogue, CatalogueEntry, Delivery, DeliveryId, DeliveryPolicy, DeliveryState, EventId,
-    EventType, IdSource, ObjectId, Reason, Rng, StoreId, Timestamp, Webhook, WebhookId,
+    EventType, IdSource, NodeRole, ObjectId, Reason, Rng, StoreId, Timestamp, Webhook, WebhookId,
 };
 use bocau_store::resend_jobs::ResendJob;
 use bocau_store::{Appended, IdempotencyKey, NewDelivery, NewEvent, Notice, Store, StoreError, Submission};
@@ -30,7 +30,7 @@ use crate::router::{Router, Snapshot};
 use crate::schedule::Schedule;
 use crate::scheduler::Scheduler;
 use crate::sender::{HEADER_PREFIX_DEFAULT, Sender, Transport};
-use crate::{recorder, sweeper};
+use crate::{config_poll, recorder, sweeper, test_wait};
 
 /// How often a submission is routed anew because the configuration changed under it.
 const ROUTING_TRIES: usize = 10;
@@ -46,6 +46,8 @@ pub struct EngineOptions {
     pub lanes: LaneLimits,
     /// The prefix of our own headers.
     pub header_prefix: String,
+    /// What this node does.
+    pub role: NodeRole,
 }
 
 impl Default for EngineOptions {
@@ -54,6 +56,7 @@ impl Default for EngineOptions {
             policy: DeliveryPolicy::default(),
             lanes: LaneLimits::default(),
             header_prefix: HEADER_PREFIX_DEFAULT.to_owned(),
+            role: NodeRole::All,
         }
     }
 }
@@ -207,6 +210,7 @@ impl Engine {
             clock: clock.clone(),
             defaults: options.policy.clone(),
             tasks: TaskTracker::new(),
+            role: options.role,
             is_stopping: AtomicBool::new(false),
         });
         let (journal, commits) =
@@ -227,6 +231,7 @@ impl Engine {
                 schedule: schedule.clone(),
                 changes: changes.clone(),
                 clock: clock.clone(),
+                role: options.role,
             };
             tasks[STOP_SCHEDULER].spawn(notices.run(heard, stops[STOP_SCHEDULER].clone()));
             let telling = notices::tell_others(
@@ -236,6 +241,9 @@ impl Engine {
                 stops[STOP_SCHEDULER].clone(),
             );
             tasks[STOP_SCHEDULER].spawn(telling);
+            let polling =
+                config_poll::run(store.clone(), router.clone(), clock.clone(), stops[STOP_SCHEDULER].clone());
+            tasks[STOP_SCHEDULER].spawn(polling);
         }
         tasks[STOP_SCHEDULER].spawn(sweeper::run(store, clock, stops[STOP_SCHEDULER].clone()));
         tasks[STOP_JOURNAL].spawn(commits.run(stops[STOP_JOURNAL].clone()));
@@ -470,8 +478,11 @@ impl Engine {
         mut result: recorder::NextResult,
         patience: Duration,
     ) -> Result<TestSend, PublishError> {
+        // Another node may be the one that sends it.
+        let (rows, clock) = (&*self.parts.store, &*self.parts.clock);
         let delivery = tokio::select! {
             delivery = result.wait() => delivery,
+            delivery = test_wait::recorded(rows, clock, store, id), if rows.is_shared() => Some(delivery),
             () = self.parts.clock.sleep(patience) => None,
         };
         let Some(delivery) = delivery else { return Ok(TestSend::Waiting(id)) };

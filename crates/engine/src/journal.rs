@@ -2,7 +2,7 @@
 //!
 //! No timer: a lone event waits for nothing, and a flood shares its fsync. Deliveries that their lane can
 //! start soon are written claimed and go into it from memory; the rest is written unclaimed, for the
-//! scheduler to claim later.
+//! scheduler to claim later, and on a node that sends nothing all of it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -194,8 +194,8 @@ impl Writing {
                     continue;
                 };
                 // Where older deliveries wait in the store, they go first, unless the lane has run empty.
-                let may_enter =
-                    event.is_test || lanes.is_empty(webhook) || !self.schedule.is_due(webhook, now);
+                let may_enter = self.dispatch.role.sends()
+                    && (event.is_test || lanes.is_empty(webhook) || !self.schedule.is_due(webhook, now));
                 if may_enter && lanes.reserve(webhook, event.payload.len()) {
                     event.deliveries[index].state = state;
                     handover.claimed.push(job(&submission.store, event, index));

@@ -1,14 +1,15 @@
 //! Scheduler: brings back what is due again (retry, resend, crash, restart) from the store into the lanes.
 //!
 //! It claims only what the lanes can start soon, so the backlog of a receiver that is down stays in the
-//! store. It sleeps until something is due, and looks at the whole store every [`POLL`] as the net below.
+//! store. It sleeps until something is due, and looks at the whole store every [`POLL`] as the net below. On a node
+//! that sends nothing it claims nothing, and tells those that do.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bocau_domain::{Timestamp, WebhookId};
-use bocau_store::{ClaimRequest, Claimed, Result, Store, StoreError};
+use bocau_store::{ClaimRequest, Claimed, Notice, Result, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::EngineClock;
@@ -57,6 +58,9 @@ impl Scheduler {
                 last.is_none_or(|at| now.saturating_sub(at) >= every)
             };
             let look = async {
+                if !self.dispatch.role.sends() {
+                    return Ok(self.skip_stopped().await | self.tell_due().await?);
+                }
                 if is_time(polled_at, POLL) {
                     self.poll().await?;
                     polled_at = Some(now);
@@ -88,6 +92,17 @@ impl Scheduler {
             self.schedule.note(due.webhook, due.due_at);
         }
         Ok(())
+    }
+
+    /// What is due is told to the nodes that send. Whatever they do not hear they find at their next poll.
+    async fn tell_due(&self) -> Result<bool> {
+        let ready = self.schedule.ready(self.clock.now(), WEBHOOKS_PER_CLAIM, |_| true);
+        if ready.is_empty() {
+            return Ok(false);
+        }
+        self.schedule.forget(&ready);
+        self.store.tell(ready.into_iter().map(Notice::Due).collect()).await?;
+        Ok(true)
     }
 
     /// What has waited in a lane for so long that it could not start any more goes back to the store.

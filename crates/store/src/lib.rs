@@ -305,7 +305,8 @@ pub trait Store: Audit + Figures + Inboxes + Nodes + People + ResendJobs + Send 
     }
 
     /// What processes that share the database tell one another, from now on; `None` where it is alone. What
-    /// transactions tell comes back to the process that made them, what [`Store::tell`] tells does not.
+    /// transactions tell comes back to the process that made them, and so does [`Notice::Due`]; what else
+    /// [`Store::tell`] tells does not.
     async fn notices(&self) -> Result<Option<broadcast::Receiver<Notice>>> {
         Ok(None)
     }

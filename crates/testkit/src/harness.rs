@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bocau_domain::address::EgressRules;
 use bocau_domain::{
-    Actor, Attempt, Catalogue, Clock as _, Delivery, DeliveryId, EventPattern, IdSource, PolicyOverrides,
-    SigningSecret, SigningSecrets, Status, StoreId, StoreInfo, Webhook, WebhookChange, WebhookId, WebhookUrl,
+    Actor, Attempt, Catalogue, Clock as _, Delivery, DeliveryId, EventPattern, IdSource, NodeRole,
+    PolicyOverrides, SigningSecret, SigningSecrets, Status, StoreId, StoreInfo, Webhook, WebhookChange,
+    WebhookId, WebhookUrl,
 };
 use bocau_engine::egress::{Guard, HttpsOptions, HttpsTransport};
 use bocau_engine::scheduler::POLL;
@@ -157,6 +158,11 @@ impl EngineHarness {
         let path = self.directory.path();
         let key = MasterKey::load_or_create(path, &*self.rng).expect("a master key");
         SqliteStore::open(SqliteOptions::new(path, key, self.rng.clone())).expect("the database opens")
+    }
+
+    /// Takes another role from the next start on.
+    pub fn take_role(&mut self, role: NodeRole) {
+        self.options.engine.role = role;
     }
 
     /// Stops as the program does: attempts in flight end, the rest is given back.

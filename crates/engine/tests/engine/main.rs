@@ -5,6 +5,7 @@ mod isolation;
 mod misbehaviour;
 mod names;
 mod recovery;
+mod roles;
 mod routing;
 mod simulation;
 mod store_failure;
