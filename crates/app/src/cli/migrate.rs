@@ -17,6 +17,8 @@ pub(crate) struct MigrateArgs {
 
 pub(super) fn run(args: MigrateArgs) -> anyhow::Result<()> {
     let config = args.config.load(vec![])?;
+    // Whatever a start may do: this is the command that is for it.
+    let config = Config { migrate_on_start: true, ..config };
     logging::start_quietly(&config);
     block_on(migrate(config))
 }

@@ -14,6 +14,7 @@ mod nodes;
 mod portal;
 mod publishing;
 mod restore;
+mod roles;
 mod secrets;
 mod server;
 mod stopping;

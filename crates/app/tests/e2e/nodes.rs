@@ -22,7 +22,7 @@ const PASSWORD: &str = "con ngựa, cục pin, đúng rồi";
 const IN_FLIGHT: usize = 10;
 
 /// Homes of nodes on this database.
-fn home_on(database: &TestDatabase) -> Home {
+pub(crate) fn home_on(database: &TestDatabase) -> Home {
     Home::new().with("BOCAU_DATABASE_URL", &database.url_text()).with("BOCAU_MASTER_KEY", MASTER_KEY)
 }
 

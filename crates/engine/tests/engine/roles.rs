@@ -60,7 +60,8 @@ async fn a_test_send_that_no_node_makes_is_told_to_be_waiting() {
     let mut harness = node_that(NodeRole::Api).await;
     let webhook = harness.webhook("/in").await;
     let engine = harness.engine().clone();
-    let (store, entry) = (harness.store_id.clone(), engine.catalogue().iter().next().expect("a type").clone());
+    let (store, entry) =
+        (harness.store_id.clone(), engine.catalogue().iter().next().expect("a type").clone());
     let sending = tokio::spawn(async move { engine.test_send(&store, webhook, &entry).await });
     let patience = Duration::from_secs(15);
     harness.clock.someone_lies_down_for(patience).await;
