@@ -13,6 +13,7 @@ mod keys;
 mod nodes;
 mod portal;
 mod publishing;
+mod restarts;
 mod restore;
 mod roles;
 mod secrets;

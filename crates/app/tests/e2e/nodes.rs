@@ -23,7 +23,12 @@ const IN_FLIGHT: usize = 10;
 
 /// Homes of nodes on this database.
 pub(crate) fn home_on(database: &TestDatabase) -> Home {
-    Home::new().with("BOCAU_DATABASE_URL", &database.url_text()).with("BOCAU_MASTER_KEY", MASTER_KEY)
+    home_on_url(&database.url_text())
+}
+
+/// The same, for a database of one's own.
+pub(crate) fn home_on_url(url: &str) -> Home {
+    Home::new().with("BOCAU_DATABASE_URL", url).with("BOCAU_MASTER_KEY", MASTER_KEY)
 }
 
 async fn nodes(database: &TestDatabase, count: usize) -> Vec<Server> {

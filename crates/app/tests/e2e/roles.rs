@@ -71,10 +71,7 @@ async fn a_person_at_an_api_node_sees_how_a_test_send_and_a_resend_went() {
     receiver.reply("/hook", Reply::status(418));
     let test = format!("/api/v1/stores/{STORE}/webhooks/{}/test", webhook["id"].as_str().expect("an id"));
     let sent = api.post(&test, &json!({})).await.expect(200);
-    assert_eq!(
-        (&sent["outcome"], &sent["status_code"]),
-        (&json!("http_error"), &json!(418))
-    );
+    assert_eq!((&sent["outcome"], &sent["status_code"]), (&json!("http_error"), &json!(418)));
     assert_eq!(api.post(&test, &json!({})).await.expect(200)["outcome"], "success");
 
     let event = api.publish("1").await;
