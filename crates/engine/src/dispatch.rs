@@ -115,11 +115,13 @@ impl Dispatch {
         }
     }
 
-    /// Gives a claim back, so that it is soon claimed anew or skipped. Where that fails its lease lapses.
+    /// Gives a claim back, so that it is soon claimed anew or skipped. Where that fails it is tried again, and its
+    /// lease lapses in any case.
     async fn give_back(&self, claimed: &Claimed, why: &Unsent) {
         let webhook = claimed.webhook;
         if let Err(error) = self.store.release(vec![claimed.claim.clone()]).await {
-            tracing::warn!(%error, %webhook, "a claim could not be given back; it comes back when its lease ends");
+            tracing::warn!(%error, %webhook, "a claim could not be given back; it comes back later");
+            self.schedule.doubt([(webhook, claimed.claim.clone())]);
         }
         match why {
             Unsent::WebhookStopped => self.schedule.stop(webhook),

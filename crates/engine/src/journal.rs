@@ -171,7 +171,7 @@ impl Writing {
         metrics::histogram!("bocau_commit_seconds", "what" => "journal")
             .record(self.clock.monotonic().saturating_sub(started));
         for (handover, result) in handovers.into_iter().zip(&results) {
-            self.hand_over(handover, matches!(result, Ok(Appended::Accepted)));
+            self.hand_over(handover, result);
         }
         self.dispatch.pump();
         for (answer, result) in answers.into_iter().zip(results) {
@@ -216,7 +216,13 @@ impl Writing {
         deliveries.map(|delivery| (submission.store.clone(), delivery.id)).collect()
     }
 
-    fn hand_over(&self, handover: Handover, is_written: bool) {
+    fn hand_over(&self, handover: Handover, result: &Result<Appended, StoreError>) {
+        let is_written = matches!(result, Ok(Appended::Accepted));
+        if let Err(StoreError::Unavailable(_)) = result {
+            // It may be written all the same: the end of a commit is the one thing that an outage hides.
+            self.schedule
+                .doubt(handover.claimed.iter().map(|claimed| (claimed.webhook, claimed.claim.clone())));
+        }
         {
             let mut lanes = self.lanes.lock();
             for claimed in handover.claimed {

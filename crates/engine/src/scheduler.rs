@@ -67,6 +67,7 @@ impl Scheduler {
                 }
                 if is_time(combed_at, COMB) {
                     self.give_back_lapsing().await?;
+                    self.give_back_doubted().await?;
                     combed_at = Some(now);
                 }
                 let skipped = self.skip_stopped().await;
@@ -116,6 +117,23 @@ impl Scheduler {
             self.schedule.note(claimed.webhook, now);
         }
         self.store.release(lapsing.into_iter().map(|claimed| claimed.claim).collect()).await
+    }
+
+    /// What may have been committed as claimed and is in no lane is free again, now that the database answers.
+    async fn give_back_doubted(&self) -> Result<()> {
+        let doubted = self.schedule.take_doubted();
+        if doubted.is_empty() {
+            return Ok(());
+        }
+        let claims = doubted.iter().map(|(_, claim)| claim.clone()).collect();
+        let given_back = self.store.release(claims).await;
+        let now = self.clock.now();
+        match given_back {
+            Ok(()) => doubted.iter().for_each(|(webhook, _)| self.schedule.note(*webhook, now)),
+            // Their leases may end before the database is back; then nothing of them is held any more.
+            Err(_) => self.schedule.doubt(doubted),
+        }
+        given_back
     }
 
     /// What waits for webhooks that were disabled or deleted is skipped, one batch of each at a time, so that

@@ -68,6 +68,7 @@ macro_rules! conformance_suite {
                 a_delivery_says_how_its_last_attempt_ended
                 only_a_result_that_moves_the_state_is_the_last
                 a_stale_result_is_a_row_of_the_history_and_moves_nothing
+                a_result_whose_answer_was_lost_is_not_written_again
                 one_record_that_vanished_does_not_take_its_neighbours_with_it
                 of_a_very_long_history_the_last_rows_are_shown
                 a_receiver_that_is_gone_disables_its_webhook_and_what_waits_is_skipped

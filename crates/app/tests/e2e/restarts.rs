@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bocau_engine::{EngineClock, SystemClock};
 use bocau_testkit::patience::within;
-use bocau_testkit::{Durability, PostgresServer, Receiver, Stop};
+use bocau_testkit::{Durability, PostgresServer, Receiver, Request, Stop};
 use http::Method;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -23,9 +23,11 @@ use crate::server::Server;
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// Claims that nobody could give back lapse within this.
 const ALL_SENT_WITHIN: Duration = Duration::from_secs(90);
-const PUBLISHERS: usize = 4;
-/// Events that arrive between two restarts at least.
-const EVENTS_BETWEEN: u64 = 100;
+const PUBLISHERS: usize = 16;
+/// Events that are taken in between two restarts at least.
+const EVENTS_BETWEEN: u64 = 500;
+/// How long a publisher that was refused waits: not as long as it was told, so that it meets all that can be met.
+const REFUSED_PAUSE: Duration = Duration::from_millis(20);
 
 /// What publishers were answered.
 #[derive(Default)]
@@ -39,24 +41,25 @@ struct Answers {
 }
 
 impl Answers {
-    fn note(&self, answer: Option<Answer>) {
+    /// Notes an answer; whether the event was taken in.
+    fn note(&self, answer: Option<Answer>) -> bool {
         let Some(answer) = answer else {
-            return self.bad.lock().push("the connection was broken off".into());
+            self.bad.lock().push("the connection was broken off".into());
+            return false;
         };
         let is_problem =
             answer.headers.get("content-type").is_some_and(|value| value == "application/problem+json");
         let says_when = answer.headers.contains_key("retry-after");
         match answer.status {
             202 => {
-                let id = answer.body["id"].as_str().expect("an id").to_owned();
-                self.accepted.lock().insert(id);
+                self.accepted.lock().insert(answer.body["id"].as_str().expect("an id").to_owned());
                 self.count.fetch_add(1, Ordering::Relaxed);
+                return true;
             }
-            503 if is_problem && says_when => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-            }
+            503 if is_problem && says_when => drop(self.refused.fetch_add(1, Ordering::Relaxed)),
             status => self.bad.lock().push(format!("{status} {:?} {}", answer.headers, answer.text)),
         }
+        false
     }
 }
 
@@ -68,10 +71,10 @@ async fn publish(api: Api, name: String, answers: Arc<Answers>) {
     while !answers.is_over.load(Ordering::Relaxed) {
         let object_id = format!("{name}-{number}");
         let event = json!({"type": "order.updated", "object_id": object_id, "payload": {"id": object_id}});
-        answers.note(api.send(Method::POST, &path, event.to_string()).await);
         number += 1;
-        // As many as a few shops send, and not as many as fit.
-        clock.sleep(Duration::from_millis(5)).await;
+        if !answers.note(api.send(Method::POST, &path, event.to_string()).await) {
+            clock.sleep(REFUSED_PAUSE).await;
+        }
     }
 }
 
@@ -157,20 +160,17 @@ async fn the_database_is_restarted(times: usize) {
     let accepted = answers.accepted.lock().clone();
     let clock = SystemClock::new();
     let over_at = clock.monotonic();
-    let arrived = async || {
-        let arrived: HashSet<String> = receiver
-            .requests()
-            .iter()
-            .filter_map(|request| request.header("webhook-id").map(str::to_owned))
-            .collect();
-        accepted.is_subset(&arrived).then_some(arrived)
+    let arrived = || -> HashSet<String> {
+        let id = |request: &Request| request.header("webhook-id").map(str::to_owned);
+        receiver.requests().iter().filter_map(id).collect()
     };
-    let arrived = look_for(ALL_SENT_WITHIN, arrived).await;
+    look_for(ALL_SENT_WITHIN, async || accepted.is_subset(&arrived()).then_some(())).await;
     look_for(ALL_SENT_WITHIN, async || {
         let statuses = statuses(&url).await;
         matches!(&statuses[..], [(status, _)] if status == "succeeded").then_some(())
     })
     .await;
+    let arrived = arrived();
     println!(
         "{times} restarts: {} events answered 202, {} answered 503, all arrived {:.1} s after the last; back after \
          {:.2} s at most; {} arrived that were not acknowledged, {} repeats",
@@ -181,6 +181,9 @@ async fn the_database_is_restarted(times: usize) {
         arrived.len() - accepted.len(),
         receiver.count() - arrived.len(),
     );
+    let errors: Vec<String> =
+        node.log().lines().filter(|line| line.contains(" ERROR ")).map(str::to_owned).collect();
+    assert!(errors.is_empty(), "a database that is away is no error of the program: {errors:#?}");
     node.stop().await;
 }
 
