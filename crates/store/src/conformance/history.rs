@@ -6,6 +6,7 @@ use std::time::Duration;
 use bocau_domain::{Attempt, DeliveryId, Outcome, Reason, Status, WebhookChange, WebhookUrl};
 
 use super::world::{ATTEMPT, INTERVAL, LEASE, World};
+use crate::figures::OverviewSpan;
 use crate::{ATTEMPTS_SHOWN_MAX, ClaimRef, Recorded, Store};
 
 /// The ordinary way.
