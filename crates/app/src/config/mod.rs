@@ -155,6 +155,7 @@ pub struct Setting {
 }
 
 /// Everything that can be configured, checked.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Debug)]
 pub struct Config {
     /// What this node does.
