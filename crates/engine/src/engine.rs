@@ -286,7 +286,8 @@ impl Engine {
         self.end(STOP_SCHEDULER).await;
         self.end(STOP_JOURNAL).await;
         let waiting = self.lanes.lock().purge_all();
-        let claims = waiting.into_iter().map(|claimed| claimed.claim).collect();
+        let doubted = self.schedule.take_doubted().into_iter().map(|(_, claim)| claim);
+        let claims = waiting.into_iter().map(|claimed| claimed.claim).chain(doubted).collect();
         if let Err(error) = self.parts.store.release(claims).await {
             tracing::warn!(%error, "waiting deliveries could not be given back; they come back as interrupted");
         }

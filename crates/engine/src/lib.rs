@@ -13,7 +13,8 @@
 //! - [`schedule`] and [`scheduler`]: bring back what is due again, from the store into the lanes
 //! - [`sweeper`]: removes what is over
 //!
-//! Besides: [`changes`] tells who watches a store's report, [`presence`] says that this node is there, and `bulk_resend.rs` resends all that a filter finds.
+//! Besides: [`changes`] tells who watches a store's report, [`presence`] says that this node is there, and
+//! `bulk_resend.rs` resends all that a filter finds.
 //!
 //! [`Engine`] puts them together; changes of configuration go through it too (`configuring.rs`). Time, randomness and the network are handed in ([`clock`],
 //! [`sender::Transport`], [`egress::Resolver`]), so that tests step a clock instead of waiting.

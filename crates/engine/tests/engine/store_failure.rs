@@ -199,3 +199,18 @@ async fn a_result_whose_commit_was_not_heard_of_is_in_the_history_once() {
     let (row, attempts) = harness.attempted(id, 2).await;
     assert_eq!((row.state.status, attempts.len()), (Status::Succeeded, 2));
 }
+
+#[tokio::test]
+async fn a_claim_that_was_not_heard_of_is_given_back_by_a_server_that_stops() {
+    let mut harness = EngineHarness::start().await;
+    let webhook = harness.webhook("/in").await;
+    harness.store().lose_answers(&[Verb::Append]);
+    let refused = harness.try_publish(vec![harness.event("1")], None).await;
+    assert!(refused.is_err(), "{refused:?}");
+    harness.store().heal();
+    harness.stop().await;
+    harness.resume().await;
+    harness.counted(webhook, Status::Succeeded, 1).await;
+    let row = harness.deliveries(DeliveryFilter::default()).await.pop().expect("it is there");
+    assert_eq!(harness.attempts(row.id).await.len(), 1, "and none that was interrupted");
+}
