@@ -28,6 +28,7 @@ REFUSED = [
     (("mode",), "mysql", "mode"),
     (("replicas",), 0, "replicas"),
     (("replicaCount",), 3, "replicaCount"),
+    (("worker", "replicas"), -1, "replicas"),
     (("publicUrl",), "https://bocau.example.vn/under", "publicUrl"),
     (("trustedProxies",), ["10.244.0.0/16,::1"], "trustedProxies"),
     (("ingress",), {"enabled": True, "hosts": []}, "hosts"),
@@ -39,7 +40,7 @@ def changed(values: dict, path: tuple, value: object) -> dict:
     result = copy.deepcopy(values)
     place = result
     for key in path[:-1]:
-        place = place[key]
+        place = place.setdefault(key, {})
     place[path[-1]] = value
     return result
 

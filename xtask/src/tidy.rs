@@ -53,6 +53,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("bocau-api", &["bocau", "bocau-testkit", "anyhow", "hyper-rustls", "refinery", "rusqlite"]),
     ("bocau", &["bocau-testkit", "refinery", "rusqlite"]),
     ("bocau-testkit", &["bocau", "anyhow", "refinery", "rusqlite"]),
+    ("bocau-test-postgres", &["bocau-domain", "bocau-testkit", "bocau", "anyhow", "tokio"]),
     ("xtask", &["bocau", "bocau-testkit", "rusqlite"]),
     ("bocau-bench", &["bocau", "bocau-testkit", "bocau-store", "bocau-engine", "bocau-api", "bocau-domain"]),
 ];

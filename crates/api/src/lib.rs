@@ -10,6 +10,7 @@
 //! - [`v1`]: the routes, `v1/<resource>/<verb>.rs`
 //! - [`health`]: `/livez`, `/readyz`, `/metrics`
 //! - [`docs`]: the readable page of the API
+//! - [`worker_router`]: what a node answers that only sends
 //!
 //! HTTP status codes and axum stay in this crate and the program's.
 
@@ -27,9 +28,11 @@ pub mod refusals;
 pub mod router;
 pub mod time;
 pub mod v1;
+mod worker;
 
 pub use auth::passwords::hash_password;
 pub use openapi::openapi_json;
 pub use people::{NewUser, create_user, first_sign_in_link};
 pub use problem::{Kind, Problem, Text};
 pub use router::{Api, ApiParts, router};
+pub use worker::worker_router;

@@ -163,6 +163,8 @@ kinds! {
     Unavailable = "store-unavailable", SERVICE_UNAVAILABLE, "Cơ sở dữ liệu tạm thời không dùng được", "The database is unavailable";
     /// Too much is waiting.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Máy chủ đang quá tải", "The server is overloaded";
+    /// This node has no API.
+    WorkerNode = "worker-node", SERVICE_UNAVAILABLE, "Nút này chỉ gửi", "This node only sends";
     /// The server is stopping.
     ShuttingDown = "shutting-down", SERVICE_UNAVAILABLE, "Máy chủ đang dừng", "The server is shutting down";
 }

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use bocau_domain::NodeId;
 use bocau_engine::Engine;
 use bocau_store::MasterKey;
 use http::header::ACCEPT_LANGUAGE;
@@ -45,6 +46,8 @@ pub struct ApiParts {
     pub secure_cookies: bool,
     /// The proxies that are believed about whom a request comes from.
     pub trusted_proxies: Vec<IpNet>,
+    /// This server among those that serve together.
+    pub node: Option<NodeId>,
     /// The dashboard's pages: they answer every address that is not the API's.
     pub pages: Option<Router>,
 }
@@ -65,11 +68,33 @@ struct Inner {
     secure_cookies: bool,
     trusted_proxies: Vec<IpNet>,
     metrics: Option<PrometheusHandle>,
+    node: Option<NodeId>,
     write_probe: health::WriteProbe,
     bodies: Budget,
 }
 
 impl Api {
+    /// The state of a server.
+    pub(crate) fn new(parts: ApiParts) -> Self {
+        let notices = Notices::default();
+        Self(Arc::new(Inner {
+            engine: parts.engine,
+            master_key: parts.master_key,
+            keys: Keys::new(parts.bootstrap_key, notices.clone()),
+            sessions: Sessions::new(notices.clone()),
+            notices,
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
+            public_url: parts.public_url,
+            secure_cookies: parts.secure_cookies,
+            trusted_proxies: parts.trusted_proxies,
+            metrics: parts.metrics,
+            node: parts.node,
+            write_probe: health::WriteProbe::default(),
+            bodies: Budget::default(),
+        }))
+    }
+
     /// The engine.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.0.engine
@@ -125,6 +150,11 @@ impl Api {
         self.0.metrics.as_ref()
     }
 
+    /// This server among those that serve together.
+    pub fn node(&self) -> Option<NodeId> {
+        self.0.node
+    }
+
     /// What all request bodies together may take up.
     pub(crate) fn bodies(&self) -> &Budget {
         &self.0.bodies
@@ -176,6 +206,7 @@ pub(crate) fn contract() -> OpenApiRouter<Api> {
             v1::inboxes::delete::delete_inbox
         ))
         .routes(routes!(v1::inboxes::requests::list_inbox_requests))
+        .routes(routes!(v1::nodes::list::list_nodes))
         .merge(people());
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(health::livez))
@@ -206,31 +237,21 @@ fn people() -> OpenApiRouter<Api> {
 }
 
 /// The server's whole router.
-pub fn router(parts: ApiParts) -> Router {
-    let pages = parts.pages;
-    let notices = Notices::default();
-    let api = Api(Arc::new(Inner {
-        engine: parts.engine,
-        master_key: parts.master_key,
-        keys: Keys::new(parts.bootstrap_key, notices.clone()),
-        sessions: Sessions::new(notices.clone()),
-        notices,
-        passwords: Passwords::default(),
-        throttle: Throttle::default(),
-        public_url: parts.public_url,
-        secure_cookies: parts.secure_cookies,
-        trusted_proxies: parts.trusted_proxies,
-        metrics: parts.metrics,
-        write_probe: health::WriteProbe::default(),
-        bodies: Budget::default(),
-    }));
+pub fn router(mut parts: ApiParts) -> Router {
+    let pages = parts.pages.take();
     let (routes, _) = contract().split_for_parts();
-    let request_id = HeaderName::from_static("x-request-id");
-    routes
+    let routes = routes
         .route("/api/v1/openapi.json", axum::routing::get(openapi::get))
         .route("/docs", axum::routing::get(docs::get))
         .route("/docs/", axum::routing::get(async || Redirect::permanent("/docs")))
-        .fallback(move |request| other(pages.clone(), request))
+        .fallback(move |request| other(pages.clone(), request));
+    surround(routes, Api::new(parts))
+}
+
+/// Routes with what surrounds them.
+pub(crate) fn surround(routes: Router<Api>, api: Api) -> Router {
+    let request_id = HeaderName::from_static("x-request-id");
+    routes
         .method_not_allowed_fallback(no_such_method)
         // Every route reads its body itself, within a limit of its own.
         .layer(DefaultBodyLimit::disable())

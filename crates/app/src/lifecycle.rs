@@ -14,7 +14,10 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use bocau_api::ApiParts;
 use bocau_domain::address::EgressRules;
+use bocau_domain::node::NAME_LENGTH_MAX;
+use bocau_domain::{NodeCard, NodeRole};
 use bocau_engine::egress::{Guard, HttpsOptions, HttpsTransport, SystemResolver};
+use bocau_engine::presence::Presence;
 use bocau_engine::{Engine, EngineClock, EngineOptions, EngineParts, SystemRng};
 use bocau_store::sqlite::DataDirLock;
 use bocau_store::{MasterKey, Store};
@@ -72,6 +75,8 @@ struct Server {
     listening: JoinHandle<()>,
     /// Where deliveries to test inboxes arrive.
     inbox: InboxListener,
+    /// Says that it is there.
+    presence: Presence,
     /// What runs beside; ends with the server.
     _beside: Vec<AbortOnDropHandle<()>>,
     /// Let go last.
@@ -95,6 +100,7 @@ impl Server {
 
         let connections_max = http_server::connections_max(config.lanes.total);
         let bootstrap_key = config.bootstrap_api_key.clone();
+        let (role, name) = (config.role, config.node_name.clone());
         let inbox = InboxListener::start(store.clone(), clock.clone(), Arc::new(SystemRng))?;
         let own = Own { address: http.address(), demo: demo.as_ref(), inbox: &inbox };
         let parts = engine_parts(&config, &own, store.clone(), clock.clone())?;
@@ -103,10 +109,15 @@ impl Server {
             lanes: config.lanes,
             header_prefix: config.header_prefix,
             retention: config.retention,
+            role,
         };
         let engine = Engine::start(parts, options).await.map_err(plain)?;
+        let node = card(&engine, name, role);
+        let own_id = node.id;
+        let presence = Presence::begin(store.clone(), clock.clone(), node).await.map_err(plain)?;
 
-        let router = bocau_api::router(ApiParts {
+        let make_router = if role.answers() { bocau_api::router } else { bocau_api::worker_router };
+        let router = make_router(ApiParts {
             engine: engine.clone(),
             master_key: master_key.clone(),
             bootstrap_key,
@@ -114,6 +125,7 @@ impl Server {
             public_url: config.public_url.clone(),
             secure_cookies: config.secure_cookies,
             trusted_proxies: config.trusted_proxies.clone(),
+            node: Some(own_id),
             pages: Some(dashboard::router(&config.portal_origins)),
         });
         let url = url_of(http.address());
@@ -122,14 +134,26 @@ impl Server {
         let listening = tokio::spawn(running);
         announce(&url);
         let base_url = config.public_url.as_deref().unwrap_or(&url);
-        announce_first_link(&engine, &master_key, base_url).await;
+        if role.answers() {
+            announce_first_link(&engine, &master_key, base_url).await;
+        }
         let mut beside = vec![tokio::spawn(measuring::keep_up(metrics, clock.clone()))];
         if let Some(demo) = demo {
             let engine = engine.clone();
             beside.push(tokio::spawn(async move { demo.run(&engine, &master_key, &url).await }));
         }
         let beside = beside.into_iter().map(AbortOnDropHandle::new).collect();
-        Ok(Self { engine, store, clock, stop_listening, listening, inbox, _beside: beside, _lock: lock })
+        Ok(Self {
+            engine,
+            store,
+            clock,
+            stop_listening,
+            listening,
+            inbox,
+            presence,
+            _beside: beside,
+            _lock: lock,
+        })
     }
 
     async fn stop(self) {
@@ -142,8 +166,9 @@ impl Server {
         self.stop_listening.cancel();
         let abort = self.listening.abort_handle();
         let clock = self.clock.clone();
+        let ending = async { tokio::join!(self.listening, self.presence.end()) };
         tokio::select! {
-            _ = self.listening => {}
+            _ = ending => {}
             () = clock.sleep(CONNECTIONS_STOP_MAX) => abort.abort(),
         }
         tokio::select! {
@@ -198,6 +223,26 @@ fn engine_parts(
         rules,
         catalogue: Arc::new(config.catalogue.clone()),
     })
+}
+
+/// What this node says of itself.
+fn card(engine: &Engine, name: Option<String>, role: NodeRole) -> NodeCard {
+    NodeCard {
+        id: engine.ids().node_id(),
+        name: name.unwrap_or_else(machine_name),
+        role,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: engine.clock().now(),
+    }
+}
+
+/// As the machine is called, or the container.
+fn machine_name() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    name.chars().filter(|letter| !letter.is_control()).take(NAME_LENGTH_MAX).collect()
 }
 
 /// The address as somebody at this machine would type it.

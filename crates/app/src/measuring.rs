@@ -65,6 +65,8 @@ fn describe() {
         "Duration of a group commit, of the journal or of the recorder"
     );
     describe_histogram!("bocau_attempt_seconds", Unit::Seconds, "Duration of an attempt");
+    describe_gauge!("bocau_nodes", "Nodes of late by state: alive (heard of within 30 s) or silent");
+    describe_gauge!("bocau_node_info", "1, with this node's name, role and version");
     describe_gauge!("bocau_attempts_in_flight", "Attempts under way");
     describe_gauge!("bocau_lane_waiting", "Deliveries that are due and wait for their turn");
 }

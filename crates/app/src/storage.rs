@@ -23,18 +23,21 @@ pub struct Storage {
 
 impl Storage {
     /// Opens what the configuration names; makes data directory, master key and database where there are
-    /// none. Does not take the lock of a server.
+    /// none, and brings an older schema up to date, unless `migrate_on_start` forbids it. Does not take the lock
+    /// of a server.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         config.check_data_dir()?;
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let master_key = master_key(config, &*rng)?;
         let store: Arc<dyn Store> = if let Some(url) = &config.database_url {
             let options = PostgresOptions::new(url.clone(), master_key.clone(), rng);
+            let options = PostgresOptions { migrates: config.migrate_on_start, ..options };
             let opened = PostgresStore::open(options).await.map_err(plain);
             Arc::new(opened.with_context(|| format!("the database {url}"))?)
         } else {
             check_not_moved(config)?;
             let options = SqliteOptions::new(&config.data_dir, master_key.clone(), rng);
+            let options = SqliteOptions { migrates: config.migrate_on_start, ..options };
             Arc::new(open(options).await?.map_err(plain)?)
         };
         Ok(Self { store, master_key })

@@ -157,6 +157,11 @@ typed_id!(
     InboxRequestId,
     "req"
 );
+typed_id!(
+    /// The id of a running server.
+    NodeId,
+    "node"
+);
 
 fn millisecond_of(uuid: Uuid) -> Timestamp {
     let millis = (uuid.as_u128() >> 80) as u64;
@@ -251,6 +256,11 @@ impl IdSource {
     /// The id of a request that a test inbox received.
     pub fn inbox_request_id(&self) -> InboxRequestId {
         InboxRequestId(self.next())
+    }
+
+    /// The id of a server that starts.
+    pub fn node_id(&self) -> NodeId {
+        NodeId(self.next())
     }
 
     /// An id for a store that its platform gave none.

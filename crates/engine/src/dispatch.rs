@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bocau_domain::{DeliveryPolicy, Outcome, Trigger, Webhook};
+use bocau_domain::{DeliveryPolicy, NodeRole, Outcome, Trigger, Webhook};
 use bocau_store::{Claimed, Store};
 use tokio_util::task::TaskTracker;
 
@@ -40,6 +40,8 @@ pub struct Dispatch {
     pub clock: Arc<dyn EngineClock>,
     /// The server's delivery policy.
     pub defaults: DeliveryPolicy,
+    /// Whether attempts are made here at all.
+    pub role: NodeRole,
     /// The attempts in flight.
     pub tasks: TaskTracker,
     /// Set when no more attempts may begin.
@@ -113,11 +115,13 @@ impl Dispatch {
         }
     }
 
-    /// Gives a claim back, so that it is soon claimed anew or skipped. Where that fails its lease lapses.
+    /// Gives a claim back, so that it is soon claimed anew or skipped. Where that fails it is tried again, and its
+    /// lease lapses in any case.
     async fn give_back(&self, claimed: &Claimed, why: &Unsent) {
         let webhook = claimed.webhook;
         if let Err(error) = self.store.release(vec![claimed.claim.clone()]).await {
-            tracing::warn!(%error, %webhook, "a claim could not be given back; it comes back when its lease ends");
+            tracing::warn!(%error, %webhook, "a claim could not be given back; it comes back later");
+            self.schedule.doubt([(webhook, claimed.claim.clone())]);
         }
         match why {
             Unsent::WebhookStopped => self.schedule.stop(webhook),

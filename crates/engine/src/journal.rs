@@ -2,7 +2,7 @@
 //!
 //! No timer: a lone event waits for nothing, and a flood shares its fsync. Deliveries that their lane can
 //! start soon are written claimed and go into it from memory; the rest is written unclaimed, for the
-//! scheduler to claim later.
+//! scheduler to claim later, and on a node that sends nothing all of it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -171,7 +171,7 @@ impl Writing {
         metrics::histogram!("bocau_commit_seconds", "what" => "journal")
             .record(self.clock.monotonic().saturating_sub(started));
         for (handover, result) in handovers.into_iter().zip(&results) {
-            self.hand_over(handover, matches!(result, Ok(Appended::Accepted)));
+            self.hand_over(handover, result);
         }
         self.dispatch.pump();
         for (answer, result) in answers.into_iter().zip(results) {
@@ -194,8 +194,8 @@ impl Writing {
                     continue;
                 };
                 // Where older deliveries wait in the store, they go first, unless the lane has run empty.
-                let may_enter =
-                    event.is_test || lanes.is_empty(webhook) || !self.schedule.is_due(webhook, now);
+                let may_enter = self.dispatch.role.sends()
+                    && (event.is_test || lanes.is_empty(webhook) || !self.schedule.is_due(webhook, now));
                 if may_enter && lanes.reserve(webhook, event.payload.len()) {
                     event.deliveries[index].state = state;
                     handover.claimed.push(job(&submission.store, event, index));
@@ -216,7 +216,13 @@ impl Writing {
         deliveries.map(|delivery| (submission.store.clone(), delivery.id)).collect()
     }
 
-    fn hand_over(&self, handover: Handover, is_written: bool) {
+    fn hand_over(&self, handover: Handover, result: &Result<Appended, StoreError>) {
+        let is_written = matches!(result, Ok(Appended::Accepted));
+        if let Err(StoreError::Unavailable(_)) = result {
+            // It may be written all the same: the end of a commit is the one thing that an outage hides.
+            self.schedule
+                .doubt(handover.claimed.iter().map(|claimed| (claimed.webhook, claimed.claim.clone())));
+        }
         {
             let mut lanes = self.lanes.lock();
             for claimed in handover.claimed {

@@ -8,13 +8,14 @@
 //! - [`dispatch`]: takes deliveries out of the lanes and makes their attempts
 //! - [`sender`]: one attempt, from the request's headers to the judgement of the answer
 //! - [`egress`]: the guard that decides where a connection may go, and the https transport
-//! - [`notices`]: hears what other nodes tell
+//! - [`notices`]: hears what other nodes tell; [`config_poll`] asks what they may not have told
 //! - [`recorder`]: writes how attempts ended, many in one commit
 //! - [`schedule`] and [`scheduler`]: bring back what is due again, from the store into the lanes
 //! - [`sweeper`]: removes what is over
 //! - [`retention`]: removes what is older than it is kept
 //!
-//! Besides: [`changes`] tells who watches a store's report, and `bulk_resend.rs` resends all that a filter finds.
+//! Besides: [`changes`] tells who watches a store's report, [`presence`] says that this node is there, and
+//! `bulk_resend.rs` resends all that a filter finds.
 //!
 //! [`Engine`] puts them together; changes of configuration go through it too (`configuring.rs`). Time, randomness and the network are handed in ([`clock`],
 //! [`sender::Transport`], [`egress::Resolver`]), so that tests step a clock instead of waiting.
@@ -22,6 +23,7 @@
 mod bulk_resend;
 pub mod changes;
 pub mod clock;
+pub mod config_poll;
 mod configuring;
 pub mod dispatch;
 pub mod egress;
@@ -29,6 +31,7 @@ mod engine;
 pub mod journal;
 pub mod lanes;
 pub mod notices;
+pub mod presence;
 pub mod recorder;
 pub mod retention;
 pub mod router;
@@ -36,6 +39,7 @@ pub mod schedule;
 pub mod scheduler;
 pub mod sender;
 pub mod sweeper;
+mod test_wait;
 
 pub use clock::{EngineClock, SystemClock, SystemRng};
 pub use engine::{Engine, EngineOptions, EngineParts, IncomingEvent, PublishError, Published, TestSend};

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bocau_domain::NodeRole;
 use bocau_store::{Notice, Store};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ pub struct Notices {
     pub changes: Arc<Changes>,
     /// The clock.
     pub clock: Arc<dyn EngineClock>,
+    /// What this node does.
+    pub role: NodeRole,
 }
 
 impl Notices {
@@ -43,6 +46,8 @@ impl Notices {
             };
             match notice {
                 Ok(Notice::Configured(store)) => self.router.forget(&store),
+                // A node that does not send would only tell it on, and hear it again.
+                Ok(Notice::Due(_)) if !self.role.sends() => {}
                 Ok(Notice::Due(webhook)) => self.schedule.note(webhook, self.clock.now()),
                 Ok(Notice::Watched(store)) => self.changes.watched_elsewhere(store, self.clock.now()),
                 Ok(Notice::Rows(store, rows)) if rows.is_empty() => {

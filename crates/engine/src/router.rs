@@ -92,6 +92,17 @@ impl Router {
         snapshots.clear();
     }
 
+    /// Forgets the snapshots of these stores that are of other versions than these.
+    pub fn forget_others(&self, versions: &[(StoreId, u64)]) {
+        let mut snapshots = self.snapshots.write();
+        for (store, version) in versions {
+            if snapshots.get(store).is_some_and(|snapshot| snapshot.config_version != *version) {
+                self.forgotten.fetch_add(1, Ordering::AcqRel);
+                snapshots.remove(store);
+            }
+        }
+    }
+
     /// Forgets a store's snapshot where it is not newer than this version, which is known to be old.
     pub fn forget_version(&self, store: &StoreId, version: u64) {
         let mut snapshots = self.snapshots.write();

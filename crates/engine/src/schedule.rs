@@ -7,8 +7,12 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use bocau_domain::{Timestamp, WebhookId};
+use bocau_store::ClaimRef;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+/// Claims in doubt that are kept at most.
+pub const DOUBTED_MAX: usize = 10_000;
 
 /// When which webhook's next delivery is due, and which webhooks have stopped taking any.
 #[derive(Debug, Default)]
@@ -23,6 +27,7 @@ struct Known {
     /// The same in the order of time.
     in_order: BTreeSet<(Timestamp, WebhookId)>,
     stopped: HashSet<WebhookId>,
+    doubted: Vec<(WebhookId, ClaimRef)>,
 }
 
 impl Known {
@@ -105,6 +110,20 @@ impl Schedule {
         self.known.lock().stopped.drain().collect()
     }
 
+    /// These claims may be in the store although nobody here has what they hold: the database did not say how the
+    /// commit ended. Given back at one of the next looks, they need not lapse; beyond [`DOUBTED_MAX`] they do. Nobody
+    /// is woken: the database is away.
+    pub fn doubt(&self, claims: impl IntoIterator<Item = (WebhookId, ClaimRef)>) {
+        let doubted = &mut self.known.lock().doubted;
+        let room = DOUBTED_MAX - doubted.len();
+        doubted.extend(claims.into_iter().take(room));
+    }
+
+    /// The claims in doubt.
+    pub fn take_doubted(&self) -> Vec<(WebhookId, ClaimRef)> {
+        std::mem::take(&mut self.known.lock().doubted)
+    }
+
     /// Ends when something has changed since this was waited for last.
     pub async fn changed(&self) {
         self.changed.notified().await;
@@ -117,6 +136,8 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
     use std::time::Duration;
+
+    use bocau_domain::DeliveryId;
 
     use super::*;
 
@@ -187,6 +208,24 @@ mod tests {
         assert!(!has_changed(&schedule));
         schedule.nudge(webhook(1), NOW + SECOND);
         assert!(has_changed(&schedule));
+    }
+
+    #[test]
+    fn claims_in_doubt_are_handed_out_once_and_are_not_without_number() {
+        let schedule = Schedule::default();
+        let claim = ClaimRef {
+            store: "552".parse().expect("a store id"),
+            delivery: DeliveryId::from_bytes([1; 16]),
+            claim: 1,
+        };
+        schedule.doubt([(webhook(1), claim.clone())]);
+        assert!(!has_changed(&schedule), "whoever asked again at once would ask for ever");
+        assert_eq!(schedule.take_doubted(), [(webhook(1), claim.clone())]);
+        assert!(schedule.take_doubted().is_empty());
+        for _ in 0..3 {
+            schedule.doubt(vec![(webhook(1), claim.clone()); DOUBTED_MAX / 2]);
+        }
+        assert_eq!(schedule.take_doubted().len(), DOUBTED_MAX);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Scheduler: brings back what is due again (retry, resend, crash, restart) from the store into the lanes.
 //!
 //! It claims only what the lanes can start soon, so the backlog of a receiver that is down stays in the
-//! store. It sleeps until something is due, and looks at the whole store every [`POLL`] as the net below.
+//! store. It sleeps until something is due, and looks at the whole store every [`POLL`] as the net below. On a node
+//! that sends nothing it claims nothing, and tells those that do.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bocau_domain::{Timestamp, WebhookId};
-use bocau_store::{ClaimRequest, Claimed, Result, Store, StoreError};
+use bocau_store::{ClaimRequest, Claimed, Notice, Result, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::EngineClock;
@@ -57,12 +58,16 @@ impl Scheduler {
                 last.is_none_or(|at| now.saturating_sub(at) >= every)
             };
             let look = async {
+                if !self.dispatch.role.sends() {
+                    return Ok(self.skip_stopped().await | self.tell_due().await?);
+                }
                 if is_time(polled_at, POLL) {
                     self.poll().await?;
                     polled_at = Some(now);
                 }
                 if is_time(combed_at, COMB) {
                     self.give_back_lapsing().await?;
+                    self.give_back_doubted().await?;
                     combed_at = Some(now);
                 }
                 let skipped = self.skip_stopped().await;
@@ -90,6 +95,17 @@ impl Scheduler {
         Ok(())
     }
 
+    /// What is due is told to the nodes that send. Whatever they do not hear they find at their next poll.
+    async fn tell_due(&self) -> Result<bool> {
+        let ready = self.schedule.ready(self.clock.now(), WEBHOOKS_PER_CLAIM, |_| true);
+        if ready.is_empty() {
+            return Ok(false);
+        }
+        self.schedule.forget(&ready);
+        self.store.tell(ready.into_iter().map(Notice::Due).collect()).await?;
+        Ok(true)
+    }
+
     /// What has waited in a lane for so long that it could not start any more goes back to the store.
     async fn give_back_lapsing(&self) -> Result<()> {
         let now = self.clock.now();
@@ -101,6 +117,23 @@ impl Scheduler {
             self.schedule.note(claimed.webhook, now);
         }
         self.store.release(lapsing.into_iter().map(|claimed| claimed.claim).collect()).await
+    }
+
+    /// What may have been committed as claimed and is in no lane is free again, now that the database answers.
+    async fn give_back_doubted(&self) -> Result<()> {
+        let doubted = self.schedule.take_doubted();
+        if doubted.is_empty() {
+            return Ok(());
+        }
+        let claims = doubted.iter().map(|(_, claim)| claim.clone()).collect();
+        let given_back = self.store.release(claims).await;
+        let now = self.clock.now();
+        match given_back {
+            Ok(()) => doubted.iter().for_each(|(webhook, _)| self.schedule.note(*webhook, now)),
+            // Their leases may end before the database is back; then nothing of them is held any more.
+            Err(_) => self.schedule.doubt(doubted),
+        }
+        given_back
     }
 
     /// What waits for webhooks that were disabled or deleted is skipped, one batch of each at a time, so that

@@ -13,6 +13,7 @@ pub mod inboxes;
 pub mod journal;
 pub mod keys;
 pub mod listing;
+pub mod nodes;
 pub mod people;
 pub mod resend_jobs;
 pub mod resends;
@@ -68,6 +69,7 @@ macro_rules! conformance_suite {
                 a_delivery_says_how_its_last_attempt_ended
                 only_a_result_that_moves_the_state_is_the_last
                 a_stale_result_is_a_row_of_the_history_and_moves_nothing
+                a_result_whose_answer_was_lost_is_not_written_again
                 one_record_that_vanished_does_not_take_its_neighbours_with_it
                 of_a_very_long_history_the_last_rows_are_shown
                 a_receiver_that_is_gone_disables_its_webhook_and_what_waits_is_skipped
@@ -183,6 +185,9 @@ macro_rules! conformance_suite {
                 what_waits_in_a_deleted_store_is_not_given_up
                 a_pass_that_was_broken_off_is_made_anew
             }
+            nodes {
+                a_node_is_there_from_its_first_beat_until_it_leaves
+            }
             house {
                 sweeping_ends_and_leaves_what_is_not_over
                 a_store_that_works_answers_its_probes
@@ -217,6 +222,7 @@ mod tests {
             include_str!("conformance/journal.rs"),
             include_str!("conformance/keys.rs"),
             include_str!("conformance/listing.rs"),
+            include_str!("conformance/nodes.rs"),
             include_str!("conformance/people.rs"),
             include_str!("conformance/resend_jobs.rs"),
             include_str!("conformance/resends.rs"),

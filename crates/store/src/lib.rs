@@ -14,6 +14,7 @@
 //! - [`resend_jobs`]: resends of all that a filter finds
 //! - [`inboxes`]: the test inboxes
 //! - [`retention`]: what is older than it is kept
+//! - [`nodes`]: who serves
 //! - [`seal`]: the master key, and what is sealed with it
 //! - [`moving`]: how an installation moves from one backend to the other
 //! - [`sqlite`]: the default backend
@@ -33,12 +34,14 @@ mod key_kept;
 mod key_results;
 pub mod listing;
 pub mod moving;
+pub mod nodes;
 mod overview;
 pub mod people;
 pub mod postgres;
 pub mod resend_jobs;
 pub mod results;
 pub mod retention;
+mod schema;
 pub mod seal;
 pub mod sqlite;
 mod store_audit;
@@ -64,6 +67,7 @@ pub use figures::{FailingWebhook, Figures, Overview, OverviewSpan, OverviewStep,
 pub use inboxes::Inboxes;
 pub use journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
 pub use listing::{DeliveryFilter, Page, StorePlace};
+pub use nodes::{Configured, Nodes};
 pub use people::{LinkPurpose, People, Session, SessionOwner, SessionRecord, SignInLink, SignedIn};
 pub use resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 pub use results::{AttemptRecord, Recorded};
@@ -142,7 +146,9 @@ pub const SWEEP_BATCH: usize = 500;
 ///
 /// The verbs of some subjects stand in traits of their own; `dyn Store` has them all.
 #[async_trait]
-pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Retention + Send + Sync + 'static {
+pub trait Store:
+    Audit + Figures + Inboxes + Nodes + People + ResendJobs + Retention + Send + Sync + 'static
+{
     // --- stores -------------------------------------------------------------------------------------------
 
     /// Makes a store.
@@ -307,7 +313,8 @@ pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Retention + S
     }
 
     /// What processes that share the database tell one another, from now on; `None` where it is alone. What
-    /// transactions tell comes back to the process that made them, what [`Store::tell`] tells does not.
+    /// transactions tell comes back to the process that made them, and so does [`Notice::Due`]; what else
+    /// [`Store::tell`] tells does not.
     async fn notices(&self) -> Result<Option<broadcast::Receiver<Notice>>> {
         Ok(None)
     }

@@ -1,7 +1,8 @@
 //! What is written when an attempt has ended: a row of the history, and the delivery's new state.
 //!
 //! The state moves only where the claim still holds. A stale claim's result becomes a history row and
-//! nothing more.
+//! nothing more. A result that is there already – the database wrote it, and its answer was lost – is not
+//! written again.
 
 use std::time::Duration;
 
@@ -56,13 +57,13 @@ impl AttemptRecord {
 /// What came of recording an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
-    /// The state moved.
+    /// The state moved: now, or when the same record was written before and nobody heard of it.
     Moved {
         /// The delivery as it now stands.
         delivery: Box<Delivery>,
         /// The number of the history row.
         number: u32,
-        /// Whether the webhook was disabled by it.
+        /// Whether the webhook was disabled by it, or may have been where that was before.
         webhook_disabled: bool,
     },
     /// The claim was no longer held: a row of the history, and nothing more.

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bocau_store::conformance::world::{Dice, World};
+use bocau_domain::{IdSource, NodeCard, NodeRole};
+use bocau_store::conformance::world::{Dice, HandClock, START, World};
 use bocau_store::postgres::{PostgresOptions, PostgresStore};
 use bocau_store::seal::MasterKey;
 use bocau_store::{OverviewSpan, Store};
@@ -61,4 +62,47 @@ async fn counters_are_folded_into_one_of_each_and_add_up_to_the_same() {
     let failing = overview().await.failing;
     assert_eq!(failing[0].last_error.as_deref(), Some("HTTP 502"));
     assert_eq!((failing[0].failures, failing[1].failures), (4, 2));
+}
+
+/// Whether or not a notice told of it, and whoever changed it: the statement below is nobody's of ours.
+#[tokio::test]
+async fn stores_that_were_configured_are_told_with_their_versions() {
+    let (database, store) = make_store().await;
+    let world = World::new(store).await;
+    let first = world.store.configured_since(None).await.unwrap().unwrap();
+    assert!(first.stores.is_empty() && first.is_complete);
+    database.run("UPDATE stores SET configured_at = 0");
+    let quiet = world.store.configured_since(Some(first.at)).await.unwrap().unwrap();
+    assert!(quiet.stores.is_empty() && quiet.at >= first.at, "{quiet:?}");
+    database.run("UPDATE stores SET config_version = config_version + 7");
+    let told = world.store.configured_since(Some(quiet.at)).await.unwrap().unwrap();
+    assert_eq!(told.stores, [(world.shop.clone(), world.config_version().await)]);
+    database.run("UPDATE stores SET configured_at = 0");
+    world.make_webhook().await;
+    let told = world.store.configured_since(Some(told.at)).await.unwrap().unwrap();
+    assert_eq!(told.stores, [(world.shop.clone(), world.config_version().await)]);
+    database.run("UPDATE stores SET configured_at = 0, name = 'another'");
+    let told = world.store.configured_since(Some(told.at)).await.unwrap().unwrap();
+    assert!(told.stores.is_empty(), "a name is no configuration: {told:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_is_silent_for_long_is_forgotten() {
+    let (database, store) = make_store().await;
+    let ids = IdSource::new(Arc::new(HandClock::new(START)), Arc::new(Dice::new(7)));
+    for (name, silent) in [("gone", 601), ("silent", 599), ("here", 0)] {
+        let card = NodeCard {
+            id: ids.node_id(),
+            name: name.into(),
+            role: NodeRole::Worker,
+            version: "1".into(),
+            started_at: START,
+        };
+        store.beat(&card, START).await.unwrap();
+        database.run(&format!("UPDATE nodes SET seen_at = seen_at - {silent}000 WHERE name = '{name}'"));
+    }
+    store.sweep(START).await.unwrap();
+    let nodes = store.list_nodes(START).await.unwrap();
+    let told: Vec<_> = nodes.iter().map(|node| (&*node.name, node.is_alive())).collect();
+    assert_eq!(told, [("silent", false), ("here", true)]);
 }

@@ -185,6 +185,7 @@ impl TestApp {
             public_url: None,
             secure_cookies: false,
             trusted_proxies: Vec::new(),
+            node: None,
             pages: None,
         };
         adjust(&mut parts);

@@ -67,6 +67,7 @@ impl Verb {
 pub struct FlakyStore {
     inner: Arc<dyn Store>,
     failing: Mutex<HashSet<Verb>>,
+    losing: Mutex<HashSet<Verb>>,
     is_cut_off: AtomicBool,
     calls: watch::Sender<u64>,
     failures: watch::Sender<u64>,
@@ -78,6 +79,7 @@ impl FlakyStore {
         Self {
             inner,
             failing: Mutex::default(),
+            losing: Mutex::default(),
             is_cut_off: AtomicBool::new(false),
             calls: watch::Sender::default(),
             failures: watch::Sender::default(),
@@ -89,8 +91,15 @@ impl FlakyStore {
         self.failing.lock().extend(verbs);
     }
 
+    /// From now on [`Verb::Append`] and [`Verb::Record`], where they are among these, write and are not heard of: the
+    /// answer is [`StoreError::Unavailable`].
+    pub fn lose_answers(&self, verbs: &[Verb]) {
+        self.losing.lock().extend(verbs);
+    }
+
     /// From now on nothing fails any more.
     pub fn heal(&self) {
+        self.losing.lock().clear();
         self.failing.lock().clear();
     }
 
@@ -118,6 +127,15 @@ impl FlakyStore {
             return Err(StoreError::Unavailable("the test says so".into()));
         }
         Ok(&*self.inner)
+    }
+
+    /// What is heard of a verb that was done.
+    fn heard<T>(&self, verb: Verb, answers: Vec<Result<T>>) -> Vec<Result<T>> {
+        if !self.losing.lock().contains(&verb) {
+            return answers;
+        }
+        self.failures.send_modify(|count| *count += 1);
+        answers.iter().map(|_| Err(StoreError::Unavailable("the test lost the answer".into()))).collect()
     }
 
     fn done<T>(&self, result: T) -> T {
@@ -204,14 +222,14 @@ impl Store for FlakyStore {
 
     async fn append(&self, submissions: Vec<Submission>) -> Vec<Result<Appended>> {
         match self.admit(Verb::Append).await {
-            Ok(store) => self.done(store.append(submissions).await),
+            Ok(store) => self.heard(Verb::Append, self.done(store.append(submissions).await)),
             Err(error) => submissions.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 
     async fn record(&self, records: Vec<AttemptRecord>) -> Vec<Result<Recorded>> {
         match self.admit(Verb::Record).await {
-            Ok(store) => self.done(store.record(records).await),
+            Ok(store) => self.heard(Verb::Record, self.done(store.record(records).await)),
             Err(error) => records.iter().map(|_| Err(error.clone())).collect(),
         }
     }

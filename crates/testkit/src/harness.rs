@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use bocau_domain::address::EgressRules;
 use bocau_domain::{
-    Actor, Attempt, Catalogue, Clock as _, Delivery, DeliveryId, EventPattern, IdSource, PolicyOverrides,
-    SigningSecret, SigningSecrets, Status, StoreId, StoreInfo, Webhook, WebhookChange, WebhookId, WebhookUrl,
+    Actor, Attempt, Catalogue, Clock as _, Delivery, DeliveryId, EventPattern, IdSource, NodeRole,
+    PolicyOverrides, SigningSecret, SigningSecrets, Status, StoreId, StoreInfo, Webhook, WebhookChange,
+    WebhookId, WebhookUrl,
 };
 use bocau_engine::egress::{Guard, HttpsOptions, HttpsTransport};
 use bocau_engine::journal::LEASE;
@@ -182,6 +183,11 @@ impl EngineHarness {
                 Arc::new(PostgresStore::open(options).await.expect("the database opens"))
             }
         }
+    }
+
+    /// Takes another role from the next start on.
+    pub fn take_role(&mut self, role: NodeRole) {
+        self.options.engine.role = role;
     }
 
     /// Stops as the program does: attempts in flight end, the rest is given back.

@@ -4,7 +4,7 @@
 //! - [`clock`]: a clock that only tests move, and seeded dice
 //! - [`receiver`]: a scripted https server, with the certificates of [`tls`]; [`canary`] must never be called
 //! - [`resolver`]: a name server that answers what the test says
-//! - [`database`]: a PostgreSQL database of its own
+//! - [`database`]: a PostgreSQL database of its own; [`PostgresServer`]: a server of its own, to be stopped and started
 //! - [`flaky_store`]: a store that fails where the test says
 //! - [`harness`]: the engine over all of these; `app`: the HTTP API over the harness (with the feature `app`)
 //! - [`patience`]: the one cap on real time
@@ -23,6 +23,7 @@ pub mod tls;
 
 #[cfg(feature = "app")]
 pub use app::{Answer, Call, PASSWORD, TestApp};
+pub use bocau_test_postgres::{Durability, PostgresServer, Stop};
 pub use canary::CanaryListener;
 pub use clock::{SeededRng, SimClock};
 pub use database::TestDatabase;

@@ -132,6 +132,26 @@ export interface paths {
         patch: operations["change_member"];
         trace?: never;
     };
+    "/api/v1/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The nodes that serve together, the oldest first. One that ends leaves the list; one that falls silent stays in it for
+         *     ten minutes. Needs an admin, or a platform key with `read`.
+         */
+        get: operations["list_nodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -1293,6 +1313,31 @@ export interface components {
              */
             timeout_seconds?: number | null;
         };
+        /** @description A running server. */
+        Node: {
+            /** @description Its id: another after each start. */
+            id: string;
+            /** @description The machine's name, or the one that it was given (`node_name`). */
+            name: string;
+            /** @description What it does: `all`, `api` or `worker`; newer versions may know others. */
+            role: string;
+            /** @description The program's version. */
+            version: string;
+            /**
+             * Format: date-time
+             * @description When it started.
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description When it was heard of last; it says every 5 seconds that it is there.
+             */
+            seen_at: string;
+            /** @description Whether that was within the last 30 seconds. */
+            is_alive: boolean;
+            /** @description Whether it is the one that answers this. */
+            is_self: boolean;
+        };
         /** @description How a store's deliveries went. */
         Overview: {
             /**
@@ -1591,6 +1636,36 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description One page of a list. */
+        PageView_Node: {
+            /** @description The rows. */
+            data: {
+                /** @description Its id: another after each start. */
+                id: string;
+                /** @description The machine's name, or the one that it was given (`node_name`). */
+                name: string;
+                /** @description What it does: `all`, `api` or `worker`; newer versions may know others. */
+                role: string;
+                /** @description The program's version. */
+                version: string;
+                /**
+                 * Format: date-time
+                 * @description When it started.
+                 */
+                started_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it was heard of last; it says every 5 seconds that it is there.
+                 */
+                seen_at: string;
+                /** @description Whether that was within the last 30 seconds. */
+                is_alive: boolean;
+                /** @description Whether it is the one that answers this. */
+                is_self: boolean;
+            }[];
+            /** @description Pass it as `cursor` for the next page; `null` on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
         PageView_ResendJob: {
             /** @description The rows. */
             data: {
@@ -1749,7 +1824,7 @@ export interface components {
          * @description What kind of error it is: the `type` of a problem.
          * @enum {string}
          */
-        ProblemType: "invalid-json" | "invalid-query" | "invalid-cursor" | "unauthorized" | "wrong-credentials" | "link-expired" | "cross-site-request" | "forbidden" | "not-found" | "method-not-allowed" | "already-exists" | "store-being-deleted" | "idempotency-key-reused" | "nothing-to-resend" | "secret-rotated-recently" | "too-many-resends" | "too-many-webhooks" | "too-many-inboxes" | "last-admin" | "too-many-keys" | "too-many-members" | "too-many-attempts" | "request-timeout" | "payload-too-large" | "unsupported-media-type" | "validation-failed" | "unknown-field" | "unknown-event-type" | "webhook-url-refused" | "webhook-header-refused" | "internal-error" | "store-unavailable" | "overloaded" | "shutting-down";
+        ProblemType: "invalid-json" | "invalid-query" | "invalid-cursor" | "unauthorized" | "wrong-credentials" | "link-expired" | "cross-site-request" | "forbidden" | "not-found" | "method-not-allowed" | "already-exists" | "store-being-deleted" | "idempotency-key-reused" | "nothing-to-resend" | "secret-rotated-recently" | "too-many-resends" | "too-many-webhooks" | "too-many-inboxes" | "last-admin" | "too-many-keys" | "too-many-members" | "too-many-attempts" | "request-timeout" | "payload-too-large" | "unsupported-media-type" | "validation-failed" | "unknown-field" | "unknown-event-type" | "webhook-url-refused" | "webhook-header-refused" | "internal-error" | "store-unavailable" | "overloaded" | "worker-node" | "shutting-down";
         /** @description What became of a published event. */
         PublishedEvent: {
             /** @description The event's id; receivers see it as `webhook-id`. */
@@ -2317,6 +2392,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_nodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All nodes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageView_Node"];
                 };
             };
             /** @description Refused. */

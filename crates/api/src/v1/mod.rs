@@ -10,6 +10,7 @@ pub mod inboxes;
 pub mod keys;
 pub mod live;
 pub mod members;
+pub mod nodes;
 pub mod overview;
 pub mod portal_links;
 pub mod resends;

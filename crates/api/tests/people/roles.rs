@@ -35,6 +35,7 @@ fn is_platforms(method: &Method, path: &str) -> bool {
     let below = path.trim_start_matches("/api/v1");
     let is_store_itself = below == "/stores/552" && *method != Method::GET;
     below.starts_with("/members")
+        || below.starts_with("/nodes")
         || below.starts_with("/keys")
         || is_store_itself
         || (below == "/stores" && *method == Method::POST)

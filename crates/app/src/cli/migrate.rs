@@ -42,6 +42,8 @@ enum Backend {
 
 pub(super) fn run(args: MigrateArgs) -> anyhow::Result<()> {
     let config = args.config.load(vec![])?;
+    // Whatever a start may do: this is the command that is for it.
+    let config = Config { migrate_on_start: true, ..config };
     logging::start_quietly(&config);
     if args.take_back {
         return take_back(&config);

@@ -1,5 +1,7 @@
 //! `bocau serve`: the server.
 
+use anyhow::bail;
+use bocau_domain::NodeRole;
 use clap::Args;
 
 use super::{ConfigArgs, block_on};
@@ -7,6 +9,9 @@ use crate::{lifecycle, logging};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
+    /// What this node does, where several share PostgreSQL: all, api (answers, sends nothing) or worker (sends) [default: all]
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
     /// Address to listen on [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
@@ -21,7 +26,11 @@ pub(crate) struct ServeArgs {
 }
 
 pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let config = args.config.load(vec![("listen", args.listen), ("portal_origins", args.portal_origins)])?;
+    let own = vec![("role", args.role), ("listen", args.listen), ("portal_origins", args.portal_origins)];
+    let config = args.config.load(own)?;
+    if args.demo && config.role != NodeRole::All {
+        bail!("--demo shows a whole server: it needs the role all, not {}", config.role);
+    }
     logging::start(&config);
     block_on(lifecycle::serve(config, args.demo))
 }

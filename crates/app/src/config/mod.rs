@@ -14,7 +14,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use bocau_domain::{Catalogue, DeliveryPolicy, RetentionDays, RetryPolicy};
+use bocau_domain::{Catalogue, DeliveryPolicy, NodeRole, RetentionDays, RetryPolicy};
 use bocau_engine::lanes::LaneLimits;
 use bocau_store::MasterKey;
 use bocau_store::postgres::PostgresUrl;
@@ -47,10 +47,13 @@ const fn secret(name: &'static str) -> Key {
     Key { name, default: None, is_secret: true }
 }
 
+const ROLE: Key = key("role", Some("all"));
+const NODE_NAME: Key = key("node_name", None);
 const LISTEN: Key = key("listen", Some("127.0.0.1:8080"));
 const DATA_DIR: Key = key("data_dir", Some("./data"));
 // It has a password in it.
 const DATABASE_URL: Key = secret("database_url");
+const MIGRATE_ON_START: Key = key("migrate_on_start", Some("true"));
 const MASTER_KEY: Key = secret("master_key");
 const BOOTSTRAP_API_KEY: Key = secret("bootstrap_api_key");
 const PUBLIC_URL: Key = key("public_url", None);
@@ -77,6 +80,9 @@ const KEYS: &[Key] = &[
     LISTEN,
     DATA_DIR,
     DATABASE_URL,
+    MIGRATE_ON_START,
+    ROLE,
+    NODE_NAME,
     MASTER_KEY,
     BOOTSTRAP_API_KEY,
     PUBLIC_URL,
@@ -151,14 +157,21 @@ pub struct Setting {
 }
 
 /// Everything that can be configured, checked.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Debug)]
 pub struct Config {
+    /// What this node does.
+    pub role: NodeRole,
+    /// What people call it; as its machine is called where it is left out.
+    pub node_name: Option<String>,
     /// The address to listen on.
     pub listen: SocketAddr,
     /// Where the database and the master key lie.
     pub data_dir: PathBuf,
     /// The PostgreSQL database; without one it is a SQLite file in the data directory.
     pub database_url: Option<PostgresUrl>,
+    /// Whether an older schema is brought up to date at the start.
+    pub migrate_on_start: bool,
     /// The master key; without one it is a file in the data directory.
     pub master_key: Option<MasterKey>,
     /// A platform key to accept besides those in the database.
@@ -203,6 +216,9 @@ impl Config {
         let layers = Layers::gather(inputs)?;
         let mut reader = Reader { layers: &layers, settings: Vec::new() };
         let database_url = reader.optional(DATABASE_URL, value::database_url)?.flatten();
+        let role = reader.required(ROLE, |text| value::role(text, database_url.is_some()))?;
+        let node_name = reader.optional(NODE_NAME, value::node_name)?;
+        let migrate_on_start = reader.required(MIGRATE_ON_START, value::boolean)?;
         let (listen, data_dir) =
             (reader.required(LISTEN, value::listen)?, reader.required(DATA_DIR, value::path)?);
         let master_key = reader.optional(MASTER_KEY, value::master_key)?;
@@ -230,6 +246,9 @@ impl Config {
         settings
             .sort_by_key(|setting| KEYS.iter().position(|key| key.name == setting.key).unwrap_or(KEYS.len()));
         Ok(Self {
+            role,
+            node_name,
+            migrate_on_start,
             listen,
             data_dir,
             database_url,

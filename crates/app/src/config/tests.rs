@@ -68,6 +68,31 @@ fn the_environment_stands_over_the_file_and_a_flag_over_both() {
 }
 
 #[test]
+fn a_node_has_a_role_and_a_name() {
+    let config = environment(&[]).expect("can be used");
+    assert_eq!((config.role, config.node_name, config.migrate_on_start), (NodeRole::All, None, true));
+    let url = ("BOCAU_DATABASE_URL", "postgres://bocau@db.example.vn/bocau");
+    for role in NodeRole::ALL {
+        let config = environment(&[url, ("BOCAU_ROLE", role.as_str()), ("BOCAU_NODE_NAME", "máy 1")]);
+        let config = config.expect("can be used");
+        assert_eq!((config.role, config.node_name.as_deref()), (*role, Some("máy 1")));
+    }
+    for role in ["api", "worker"] {
+        let error = environment(&[("BOCAU_ROLE", role)]).expect_err(role);
+        assert!(
+            error.starts_with(&format!("BOCAU_ROLE: \"{role}\" needs PostgreSQL (database_url)")),
+            "{error}"
+        );
+    }
+    let error = environment(&[url, ("BOCAU_ROLE", "sender")]).expect_err("there is none");
+    assert_eq!(error, "BOCAU_ROLE: \"sender\" is neither all, api nor worker");
+    for name in [String::new(), "a\nb".to_owned(), "m".repeat(256)] {
+        let error = environment(&[("BOCAU_NODE_NAME", &name)]).expect_err(&name);
+        assert!(error.ends_with("is not 1 to 255 characters on one line"), "{error}");
+    }
+}
+
+#[test]
 fn the_public_url_loses_its_slash_and_cookies_are_for_https_where_one_says_so() {
     let config = environment(&[]).expect("can be used");
     assert_eq!((config.public_url, config.secure_cookies), (None, false));

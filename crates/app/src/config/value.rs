@@ -7,8 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bocau_domain::limits::RETENTION_DAYS_MAX;
+use bocau_domain::node::NAME_LENGTH_MAX;
 use bocau_domain::retry::{ATTEMPTS_MAX, INTERVAL_MAX, TIMEOUT_MAX};
-use bocau_domain::{RetentionDays, api_key};
+use bocau_domain::{NodeRole, RetentionDays, api_key};
 use bocau_store::postgres::PostgresUrl;
 use bocau_store::{MasterKey, StoreError};
 use ipnet::IpNet;
@@ -88,6 +89,26 @@ fn number_within<N: Copy + FromStr + PartialOrd + Display + From<u8>>(text: &str
 
 pub(super) fn boolean(text: &str) -> Read<bool> {
     text.parse().map_err(|_| "is neither true nor false".to_owned())
+}
+
+/// What a node does. Only those that share a database can share the work.
+pub(super) fn role(text: &str, is_shared: bool) -> Read<NodeRole> {
+    match NodeRole::parse(text) {
+        Some(role) if role == NodeRole::All || is_shared => Ok(role),
+        Some(_) => {
+            Err("needs PostgreSQL (database_url): a SQLite database has one node, whose role is all".into())
+        }
+        None => Err("is neither all, api nor worker".to_owned()),
+    }
+}
+
+/// Up to so many characters on one line.
+pub(super) fn node_name(text: &str) -> Read<String> {
+    let length = text.chars().count();
+    if (1..=NAME_LENGTH_MAX).contains(&length) && !text.contains(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("is not 1 to {NAME_LENGTH_MAX} characters on one line"))
 }
 
 pub(super) fn listen(text: &str) -> Read<SocketAddr> {

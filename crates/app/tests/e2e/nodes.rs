@@ -13,17 +13,28 @@ use tokio::task::JoinSet;
 use crate::api::{Api, STORE, look_for, look_until};
 use crate::server::{Home, Server};
 
-/// What a node that died had taken is delivered by the others within this.
+/// What a node that died had taken is delivered by the others within this, where nothing waits before it.
 const TAKE_OVER_MAX: Duration = Duration::from_mins(1);
+/// Between two counts of what is left.
+const COUNT_EVERY: Duration = Duration::from_millis(250);
+/// One node sends tens of thousands to one webhook, ten at a time, in a build for tests on a machine that is shared.
+const BACKLOG_MAX: Duration = Duration::from_mins(10);
 /// The same on any node: a base64 of 32 bytes.
 const MASTER_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const PASSWORD: &str = "con ngựa, cục pin, đúng rồi";
+/// Deliveries that hang or wait when one node is frozen.
+const HELD_BACK: usize = 360;
 /// Attempts that one node has in flight to one webhook.
 const IN_FLIGHT: usize = 10;
 
 /// Homes of nodes on this database.
-fn home_on(database: &TestDatabase) -> Home {
-    Home::new().with("BOCAU_DATABASE_URL", &database.url_text()).with("BOCAU_MASTER_KEY", MASTER_KEY)
+pub(crate) fn home_on(database: &TestDatabase) -> Home {
+    home_on_url(&database.url_text())
+}
+
+/// The same, for a database of one's own.
+pub(crate) fn home_on_url(url: &str) -> Home {
+    Home::new().with("BOCAU_DATABASE_URL", url).with("BOCAU_MASTER_KEY", MASTER_KEY)
 }
 
 async fn nodes(database: &TestDatabase, count: usize) -> Vec<Server> {
@@ -145,17 +156,21 @@ fn publish_on_each(nodes: &[&Server], phase: &str, count: usize) -> JoinSet<Vec<
 }
 
 /// Three nodes take events in. With attempts in flight and more waiting on each, one is stopped by SIGSTOP past
-/// its leases, and one is killed by -9 while it takes more in; the third delivers all that was answered 202.
-async fn a_node_is_killed_and_another_frozen(events: usize) {
+/// its leases, and one is killed by -9 while it takes more in; the third delivers all that was answered 202 within
+/// `span`, which is what the two had and the queue before it.
+async fn a_node_is_killed_and_another_frozen(events: usize, span: Duration) {
     let (database, receiver, gate) = (TestDatabase::make().await, Receiver::start().await, Gate::new());
     receiver.default_reply(Reply::acknowledged().behind(&gate));
     let mut nodes = nodes(&database, 3).await;
     nodes[0].api().set_up(&receiver.https_url("/hook")).await;
-    gate.let_through(events / 8);
+    // All but the last are let through, lest attempts that hang meet their timeout while others are published.
+    let first_events = events / 6 / 4 * 4 * 3;
+    gate.let_through(first_events - HELD_BACK);
     let first = publish_on_each(&nodes.iter().collect::<Vec<_>>(), "first", events / 6);
     let mut accepted: HashSet<String> = first.join_all().await.into_iter().flatten().collect();
-    assert_eq!(accepted.len(), events / 6 / 4 * 4 * 3, "all three answer 202");
-    look_until(async || (receiver.count() >= events / 8 + 3 * IN_FLIGHT).then_some(())).await;
+    assert_eq!(accepted.len(), first_events, "all three answer 202");
+    look_for(span, async || (receiver.count() >= first_events - HELD_BACK + 3 * IN_FLIGHT).then_some(()))
+        .await;
 
     let (killed, frozen, left) = (nodes.remove(0), nodes.remove(0), nodes.remove(0));
     frozen.signal(Signal::STOP);
@@ -168,7 +183,12 @@ async fn a_node_is_killed_and_another_frozen(events: usize) {
     let killed_at = clock.monotonic();
     accepted.extend(second.join_all().await.into_iter().flatten());
 
-    look_for(TAKE_OVER_MAX, async || (unfinished(&database) == 0).then_some(())).await;
+    let none_is_left = async || {
+        // Counting many costs the very machine that is to send them.
+        clock.sleep(COUNT_EVERY).await;
+        (unfinished(&database) == 0).then_some(())
+    };
+    look_for(span, none_is_left).await;
     let taken_over_in = clock.monotonic().saturating_sub(killed_at);
     frozen.signal(Signal::CONT);
     look_until(async || (frozen.api().get("/readyz").await.status == 200).then_some(())).await;
@@ -196,11 +216,11 @@ async fn a_node_is_killed_and_another_frozen(events: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_and_a_frozen_node_had_is_delivered_by_the_third_within_a_minute() {
-    a_node_is_killed_and_another_frozen(960).await;
+    a_node_is_killed_and_another_frozen(960, TAKE_OVER_MAX).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes; run it with --run-ignored all"]
 async fn the_same_with_fifty_thousand_events() {
-    a_node_is_killed_and_another_frozen(50_000).await;
+    a_node_is_killed_and_another_frozen(50_000, BACKLOG_MAX).await;
 }

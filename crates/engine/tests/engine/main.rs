@@ -6,6 +6,7 @@ mod misbehaviour;
 mod names;
 mod recovery;
 mod retention;
+mod roles;
 mod routing;
 mod simulation;
 mod store_failure;

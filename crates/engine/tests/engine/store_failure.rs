@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use bocau_domain::{Outcome, Status};
 use bocau_engine::PublishError;
+use bocau_engine::scheduler::POLL;
 use bocau_store::{DeliveryFilter, SKIP_BATCH, StoreError};
 use bocau_testkit::patience::capped;
 use bocau_testkit::{EngineHarness, Reply, Verb};
 
+/// The policy's.
+const RETRY_INTERVAL: Duration = Duration::from_mins(5);
 const SECOND: Duration = Duration::from_secs(1);
 /// What the recorder waits before it tries again, the first time.
 const RECORDER_PATIENCE: Duration = Duration::from_millis(100);
@@ -157,4 +160,57 @@ async fn deliveries_go_out_although_the_database_takes_nothing_in_any_more() {
     harness.advance(5 * SECOND).await;
     harness.counted(webhook, Status::Succeeded, 5).await;
     assert_eq!(harness.receiver.count(), 5);
+}
+
+/// The publisher was told to try again, and what it tried is there all the same: it is sent without waiting for the
+/// claim to lapse, and nobody finds an interrupted attempt that never was.
+#[tokio::test]
+async fn an_event_whose_commit_was_not_heard_of_is_sent_once_the_store_answers() {
+    let harness = EngineHarness::start().await;
+    let webhook = harness.webhook("/in").await;
+    harness.store().lose_answers(&[Verb::Append]);
+    let refused = harness.try_publish(vec![harness.event("1")], None).await;
+    assert!(matches!(refused, Err(PublishError::Store(_))), "{refused:?}");
+    let row = harness.deliveries(DeliveryFilter::default()).await.pop().expect("it is there");
+    assert!(row.state.claimed_until.is_some() && harness.receiver.count() == 0, "nobody here has it");
+    harness.store().heal();
+    harness.advance(POLL).await;
+    harness.counted(webhook, Status::Succeeded, 1).await;
+    let outcomes: Vec<_> = harness.attempts(row.id).await.iter().map(|attempt| attempt.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Success]);
+}
+
+#[tokio::test]
+async fn a_result_whose_commit_was_not_heard_of_is_in_the_history_once() {
+    let harness = EngineHarness::start().await;
+    harness.webhook("/in").await;
+    harness.receiver.reply("/in", Reply::status(500));
+    harness.store().lose_answers(&[Verb::Record]);
+    let id = harness.send("1").await;
+    harness.clock.someone_lies_down_for(RECORDER_PATIENCE).await;
+    assert_eq!(harness.attempts(id).await.len(), 1, "it is written");
+    harness.store().heal();
+    let mut progress = harness.engine().progress();
+    harness.advance(RECORDER_PATIENCE).await;
+    capped(progress.changed(), || "the recorder to try again".into()).await.expect("it runs");
+    let (row, attempts) = harness.attempted(id, 1).await;
+    assert_eq!((row.state.status, attempts.len()), (Status::Retrying, 1));
+    harness.advance(RETRY_INTERVAL).await;
+    let (row, attempts) = harness.attempted(id, 2).await;
+    assert_eq!((row.state.status, attempts.len()), (Status::Succeeded, 2));
+}
+
+#[tokio::test]
+async fn a_claim_that_was_not_heard_of_is_given_back_by_a_server_that_stops() {
+    let mut harness = EngineHarness::start().await;
+    let webhook = harness.webhook("/in").await;
+    harness.store().lose_answers(&[Verb::Append]);
+    let refused = harness.try_publish(vec![harness.event("1")], None).await;
+    assert!(refused.is_err(), "{refused:?}");
+    harness.store().heal();
+    harness.stop().await;
+    harness.resume().await;
+    harness.counted(webhook, Status::Succeeded, 1).await;
+    let row = harness.deliveries(DeliveryFilter::default()).await.pop().expect("it is there");
+    assert_eq!(harness.attempts(row.id).await.len(), 1, "and none that was interrupted");
 }

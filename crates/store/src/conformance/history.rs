@@ -6,6 +6,7 @@ use std::time::Duration;
 use bocau_domain::{Attempt, DeliveryId, Outcome, Reason, Status, WebhookChange, WebhookUrl};
 
 use super::world::{ATTEMPT, INTERVAL, LEASE, World};
+use crate::figures::OverviewSpan;
 use crate::{ATTEMPTS_SHOWN_MAX, ClaimRef, Recorded, Store};
 
 /// The ordinary way.
@@ -159,6 +160,38 @@ pub async fn a_stale_result_is_a_row_of_the_history_and_moves_nothing(store: Arc
     assert_eq!(world.delivery(id).await.state.status, Status::Succeeded);
     let outcomes = [Outcome::Interrupted, Outcome::Success, Outcome::Success, Outcome::HttpError];
     assert_eq!(world.outcomes(id).await, outcomes);
+}
+
+/// Whoever was not told that it is written tries again, and is told then; meanwhile a resend may have begun.
+pub async fn a_result_whose_answer_was_lost_is_not_written_again(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let webhook = world.make_webhook().await;
+    let (id, other) = (world.send(webhook).await, world.send(webhook).await);
+    let claimed = world.claim(webhook, 10).await;
+    let records: Vec<_> = claimed.iter().map(|claimed| world.attempt(claimed, 500)).collect();
+    let failed = world.record(records[0].clone()).await;
+    let now = world.now();
+    // One of the batch is new, the other is not.
+    let answers = world.store.record(records.clone()).await;
+    assert_eq!(answers[0].as_ref().expect("works"), &failed);
+    assert!(matches!(answers[1], Ok(Recorded::Moved { number: 1, .. })), "{answers:?}");
+    assert_eq!((world.outcomes(id).await, world.outcomes(other).await.len()), (vec![Outcome::HttpError], 1));
+    let hour = Duration::from_hours(1);
+    let span = OverviewSpan { from: now - hour, to: now + hour, step: hour };
+    let overview = world.store.overview(&world.shop, span).await.expect("works").expect("the store is there");
+    assert_eq!(overview.failing[0].failures, 2, "each is counted once");
+
+    world.store.request_resend(&world.shop, id, world.now()).await.expect("works");
+    let resent = world.claim_one(webhook).await;
+    let Recorded::Moved { delivery, number: 1, webhook_disabled: false } =
+        world.record(records[0].clone()).await
+    else {
+        panic!("it is there")
+    };
+    assert_eq!(delivery.state.claim, 2, "as it stands by now");
+    assert_eq!(world.outcomes(id).await.len(), 1);
+    let recorded = world.record(world.attempt(&resent, 200)).await;
+    assert!(matches!(recorded, Recorded::Moved { number: 2, .. }), "the resend's claim holds: {recorded:?}");
 }
 
 /// A delivery that is not there concerns nobody else.

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::connection::PostgresUrl;
 use super::errors::text_of;
 use crate::seal::Sealer;
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, schema};
 
 embed_migrations!("migrations/postgres");
 
@@ -19,10 +19,13 @@ const SERVER_VERSION_MIN: i32 = 15_00_00;
 const CANARY: &str = "master_key";
 const CANARY_TEXT: &[u8] = b"bocau";
 
-/// Brings the schema up to what this program knows.
-pub(super) async fn migrate(url: &PostgresUrl, sealer: &Sealer) -> Result<()> {
+/// Brings the schema up to what this program knows; where it may not, refuses an older one.
+pub(super) async fn migrate(url: &PostgresUrl, sealer: &Sealer, migrates: bool) -> Result<()> {
     let mut client = url.connect().await?;
     check_version(&client).await?;
+    if !migrates {
+        schema::check_is_current(version_in(&client).await?, &migrations::runner())?;
+    }
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
     // Steps of a newer version are in the database and not here: that is no reason to abort.
     let runner = migrations::runner().set_abort_missing(false).set_abort_divergent(true);
@@ -48,7 +51,10 @@ async fn check_version(client: &Client) -> Result<()> {
 /// The schema version of a database; `None` where there is none of ours. Changes nothing, and may run beside
 /// servers.
 pub async fn schema_version(url: &PostgresUrl) -> Result<Option<i32>> {
-    let client = url.connect().await?;
+    version_in(&url.connect().await?).await
+}
+
+async fn version_in(client: &Client) -> Result<Option<i32>> {
     let history = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
     if !client.query_one(history, &[]).await?.try_get::<_, bool>(0)? {
         return Ok(None);

@@ -18,6 +18,7 @@ mod keys;
 mod listing;
 mod migrate;
 pub(crate) mod moving;
+mod nodes;
 mod notices;
 mod partitions;
 mod people;
@@ -72,12 +73,14 @@ pub struct PostgresOptions {
     pub rng: Arc<dyn Rng>,
     /// Connections at most; a third of them is for whoever looks something up for a person.
     pub connection_count: usize,
+    /// Whether an older schema is brought up to date; otherwise it is refused.
+    pub migrates: bool,
 }
 
 impl PostgresOptions {
     /// With the usual settings.
     pub fn new(url: PostgresUrl, master_key: MasterKey, rng: Arc<dyn Rng>) -> Self {
-        Self { url, master_key, rng, connection_count: CONNECTION_COUNT_DEFAULT }
+        Self { url, master_key, rng, connection_count: CONNECTION_COUNT_DEFAULT, migrates: true }
     }
 }
 
@@ -111,12 +114,13 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Refused`] for a server that is too old or a schema that has gone another way;
+    /// [`StoreError::Refused`] for a server that is too old, or a schema that has gone another way or is too old
+    /// and may not be changed;
     /// [`StoreError::Corrupt`] for another master key; [`StoreError::Unavailable`] where no connection is made.
     pub async fn open(options: PostgresOptions) -> Result<Self> {
-        let PostgresOptions { url, master_key, rng, connection_count } = options;
+        let PostgresOptions { url, master_key, rng, connection_count, migrates } = options;
         let sealer = Arc::new(Sealer::new(&master_key, rng));
-        migrate::migrate(&url, &sealer).await?;
+        migrate::migrate(&url, &sealer, migrates).await?;
         moving::check_not_moving(&url).await?;
         let mut own = [0; 16];
         sealer.rng().fill(&mut own);

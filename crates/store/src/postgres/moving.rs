@@ -63,7 +63,7 @@ impl Target {
     /// Makes its schema, and marks it as the target of the move of `name`.
     pub(crate) async fn open(url: &PostgresUrl, sealer: Arc<Sealer>, name: &[u8]) -> Result<Self> {
         let own = url.named(OWN_NAME);
-        migrate::migrate(&own, &sealer).await?;
+        migrate::migrate(&own, &sealer, true).await?;
         let work = connection::pool(&own, 1, Use::Work)?;
         let audit_ids = Arc::new(AuditIds::new(sealer.rng()));
         let servers = url.application_name().to_owned();

@@ -98,8 +98,8 @@ impl Ear {
     }
 }
 
-/// What is told beside transactions, as `read` reads it: with who tells it, so that nobody hears their own words.
-/// `None` for what transactions tell.
+/// What is told beside transactions, as `read` reads it: with who tells it, so that nobody hears their own words;
+/// but for what is due, which is told in the same words by transactions. `None` for what they alone tell.
 pub(super) fn write(notice: &Notice, own: Uuid) -> Option<String> {
     match notice {
         Notice::Watched(store) => Some(format!("watched {own} {store}")),
@@ -110,7 +110,8 @@ pub(super) fn write(notice: &Notice, own: Uuid) -> Option<String> {
             }
             Some(text)
         }
-        Notice::Configured(_) | Notice::Due(_) | Notice::Missed => None,
+        Notice::Due(webhook) => Some(format!("due {webhook}")),
+        Notice::Configured(_) | Notice::Missed => None,
     }
 }
 

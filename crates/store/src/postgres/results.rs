@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::audit;
 use super::rows::{
-    Changed, DELIVERY_COLUMN_COUNT, delivery, delivery_columns, insert_attempts, only, store_id,
-    update_states, uuid,
+    Changed, DELIVERY_COLUMN_COUNT, delivery, delivery_columns, id, insert_attempts, millis, only, store_id,
+    to_u32, update_states, uuid,
 };
 use super::skipping::{Skip, skip_some};
 use super::tx::{Result, Tx};
@@ -52,11 +52,15 @@ pub(super) async fn record(tx: &Tx, records: &[AttemptRecord]) -> Result<Vec<Rec
     let wanted: Vec<(&StoreId, DeliveryId)> =
         records.iter().map(|record| (&record.claim.store, record.claim.delivery)).collect();
     let mut held = hold(tx, &wanted).await?;
+    let noted = noted_before(tx, records, &held).await?;
     let mut history = Vec::with_capacity(records.len());
     let mut answers = Vec::with_capacity(records.len());
     for record in records {
         answers.push(match held.get_mut(&record.claim.delivery) {
-            Some(held) if held.store == record.claim.store => record_one(tx, held, record, &mut history)?,
+            Some(held) if held.store == record.claim.store => match noted.get(&record.claim.delivery) {
+                Some(number) => moved_before(held, record, *number),
+                None => record_one(tx, held, record, &mut history)?,
+            },
             _ => Recorded::Vanished,
         });
     }
@@ -66,6 +70,7 @@ pub(super) async fn record(tx: &Tx, records: &[AttemptRecord]) -> Result<Vec<Rec
     for (record, answer) in records.iter().zip(&mut answers) {
         if let (Recorded::Moved { webhook_disabled, delivery, .. }, Some(url)) = (answer, &record.gone)
             && let Some(webhook) = delivery.webhook_id
+            && !noted.contains_key(&delivery.id)
         {
             *webhook_disabled =
                 disable_gone(tx, &record.claim.store, webhook, url, record.ended_at()).await?;
@@ -81,7 +86,7 @@ fn record_one(
     history: &mut Vec<(DeliveryId, Attempt)>,
 ) -> Result<Recorded> {
     let Held { store, delivery, .. } = held;
-    let holds = delivery.state.claim == record.claim.claim && delivery.state.claimed_until.is_some();
+    let holds = is_held(delivery, record);
     let input = if holds {
         Input::AttemptEnded(AttemptEnd {
             trigger: record.trigger,
@@ -116,6 +121,44 @@ fn record_one(
         tx.tally().failure(store, delivery.id, delivery.webhook_id, failure);
     }
     Ok(Recorded::Moved { delivery: Box::new(delivery.clone()), number, webhook_disabled: false })
+}
+
+/// Whether the claim that an attempt was made under holds.
+fn is_held(delivery: &Delivery, record: &AttemptRecord) -> bool {
+    delivery.state.claim == record.claim.claim && delivery.state.claimed_until.is_some()
+}
+
+/// Of those whose claim does not hold, the ones that are in the history already, with their numbers.
+async fn noted_before(
+    tx: &Tx,
+    records: &[AttemptRecord],
+    held: &HashMap<DeliveryId, Held>,
+) -> Result<HashMap<DeliveryId, u32>> {
+    let is_stale = |record: &&AttemptRecord| {
+        held.get(&record.claim.delivery).is_some_and(|held| !is_held(&held.delivery, record))
+    };
+    let stale: Vec<&AttemptRecord> = records.iter().filter(is_stale).collect();
+    let ids: Vec<Uuid> = stale.iter().map(|record| uuid(record.claim.delivery.as_bytes())).collect();
+    let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(HashMap::new()) };
+    let started: Vec<i64> = stale.iter().map(|record| record.started_at.as_millis()).collect();
+    let took: Vec<i64> = stale.iter().map(|record| millis(record.duration)).collect();
+    let outcomes: Vec<&str> = stale.iter().map(|record| record.outcome.as_str()).collect();
+    let sql = "SELECT a.delivery_id, a.number \
+               FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) AS r (id, started_at, took, outcome) \
+               JOIN attempts a ON a.delivery_id = r.id AND a.delivery_id BETWEEN $5 AND $6 \
+                AND a.started_at = r.started_at AND a.duration_ms = r.took AND a.outcome = r.outcome";
+    let noted = tx
+        .all(sql, &[&ids, &started, &took, &outcomes, first, last], |row| {
+            Ok((id(row, 0, DeliveryId::from_bytes)?, to_u32(row.try_get(1)?)))
+        })
+        .await?;
+    Ok(noted.into_iter().collect())
+}
+
+/// What whoever recorded it before was not told.
+fn moved_before(held: &Held, record: &AttemptRecord, number: u32) -> Recorded {
+    let delivery = Box::new(held.delivery.clone());
+    Recorded::Moved { delivery, number, webhook_disabled: record.gone.is_some() }
 }
 
 /// Notes that a claim ended without a result; the row of the history is to be written.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::rows::{from_count, only};
 use super::tx::{Result, Tx};
-use super::{figures, resend_jobs};
+use super::{figures, nodes, resend_jobs};
 use crate::SWEEP_BATCH;
 
 /// Counters folded by one call; they are many and small.
@@ -14,6 +14,7 @@ const FOLD_BATCH: usize = 5_000;
 /// Removes a batch. Answers whether there may be more.
 pub(super) async fn sweep(tx: &Tx, now: Timestamp) -> Result<bool> {
     let folded = figures::fold(tx, FOLD_BATCH).await?;
+    nodes::sweep(tx).await?;
     let mut left = SWEEP_BATCH;
     for sql in [
         "DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(\

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use super::connection::open_reader;
 use super::lock::open_lock_file;
 use crate::seal::Sealer;
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, schema};
 
 embed_migrations!("migrations/sqlite");
 
@@ -24,6 +24,11 @@ pub(super) fn lock(path: &Path) -> Result<File> {
         Ok(file)
     });
     lock.map_err(|error| StoreError::Unavailable(format!("the migration lock: {error}")))
+}
+
+/// Refuses a database whose schema is older than this program needs; changes nothing.
+pub(super) fn check_is_current(path: &Path) -> Result<()> {
+    schema::check_is_current(schema_version(path)?, &migrations::runner())
 }
 
 /// Brings the schema up to what this program knows.

@@ -2,7 +2,7 @@
 //!
 //! One `writer` thread commits whatever arrives together, a pool of `readers` looks things up. What is done
 //! stands in one file per subject; `verbs` sends the trait's verbs there, save those of the subjects with a
-//! trait of their own (`audit`, `figures`, `inboxes`, `people`, `resend_jobs`). `rows` turns rows into domain
+//! trait of their own (`audit`, `figures`, `inboxes`, `nodes`, `people`, `resend_jobs`). `rows` turns rows into domain
 //! types and back, `query` puts the walks over deliveries together, `tally` counts for the overview, `tx` is
 //! what a verb works with, `connection` opens the file, `migrate` brings its schema up to date, `lock`
 //! keeps a second server out, and `moving` reads out an installation that moves to `PostgreSQL`.
@@ -20,6 +20,7 @@ mod listing;
 mod lock;
 mod migrate;
 pub(crate) mod moving;
+mod nodes;
 mod people;
 mod query;
 mod readers;
@@ -44,7 +45,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bocau_domain::Rng;
+use bocau_domain::{NodeCard, Rng, Timestamp};
+use parking_lot::Mutex;
 
 pub use backup::check_backup;
 pub use lock::DataDirLock;
@@ -75,12 +77,20 @@ pub struct SqliteOptions {
     pub rng: Arc<dyn Rng>,
     /// Lookups that run at once; at least one.
     pub reader_count: usize,
+    /// Whether an older schema is brought up to date; otherwise it is refused.
+    pub migrates: bool,
 }
 
 impl SqliteOptions {
     /// For [`DATABASE_FILE`] in `data_dir`, with the usual settings.
     pub fn new(data_dir: &Path, master_key: MasterKey, rng: Arc<dyn Rng>) -> Self {
-        Self { path: data_dir.join(DATABASE_FILE), master_key, rng, reader_count: READER_COUNT_DEFAULT }
+        Self {
+            path: data_dir.join(DATABASE_FILE),
+            master_key,
+            rng,
+            reader_count: READER_COUNT_DEFAULT,
+            migrates: true,
+        }
     }
 }
 
@@ -103,6 +113,8 @@ pub struct SqliteStore {
     /// For what deliveries and sign-ins wait for: no report holds them up.
     urgent: readers::Readers,
     writer: writer::Writer,
+    /// The server that has the file open, and when it said so last.
+    node: Mutex<Option<(NodeCard, Timestamp)>>,
 }
 
 impl SqliteStore {
@@ -111,12 +123,15 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Refused`] for a `SQLite` that is too old, a place that does not suit WAL mode or a schema
-    /// that has gone another way; [`StoreError::Corrupt`] for another master key or a file that is no
+    /// [`StoreError::Refused`] for a `SQLite` that is too old, a place that does not suit WAL mode, or a schema
+    /// that has gone another way or is too old and may not be changed; [`StoreError::Corrupt`] for another master key or a file that is no
     /// database; [`StoreError::Unavailable`] for a file that cannot be opened.
     pub fn open(options: SqliteOptions) -> Result<Self> {
-        let SqliteOptions { path, master_key, rng, reader_count } = options;
+        let SqliteOptions { path, master_key, rng, reader_count, migrates } = options;
         connection::check_version()?;
+        if !migrates {
+            migrate::check_is_current(&path)?;
+        }
         connection::create_file(&path)?;
         let sealer = Arc::new(Sealer::new(&master_key, rng));
         let lock = migrate::lock(&path)?;
@@ -127,7 +142,7 @@ impl SqliteStore {
         let readers = readers::Readers::start(&path, reader_count, Some(LOOKUP_MAX))?;
         let urgent = readers::Readers::start(&path, URGENT_READER_COUNT, None)?;
         let writer = writer::Writer::start(connection, sealer.clone())?;
-        Ok(Self { path, sealer, readers, urgent, writer })
+        Ok(Self { path, sealer, readers, urgent, writer, node: Mutex::default() })
     }
 }
 

@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::audit;
-use super::rows::{delivery, delivery_columns, first, insert_attempt, update_state};
+use super::rows::{delivery, delivery_columns, first, insert_attempt, millis, only, update_state};
 use super::skipping::{Skip, skip_some};
 use super::tx::Tx;
 use crate::change::Change;
@@ -34,6 +34,11 @@ pub(super) fn record(tx: &Tx<'_>, record: &AttemptRecord) -> Result<Recorded> {
     };
     let was = delivery.state.status;
     let holds = delivery.state.claim == record.claim.claim && delivery.state.claimed_until.is_some();
+    if !holds && let Some(number) = noted_before(tx.connection, record)? {
+        // What whoever recorded it before was not told.
+        let webhook_disabled = record.gone.is_some();
+        return Ok(Recorded::Moved { delivery: Box::new(delivery), number, webhook_disabled });
+    }
     let input = if holds {
         Input::AttemptEnded(AttemptEnd {
             trigger: record.trigger,
@@ -75,6 +80,15 @@ pub(super) fn record(tx: &Tx<'_>, record: &AttemptRecord) -> Result<Recorded> {
         _ => false,
     };
     Ok(Recorded::Moved { delivery: Box::new(delivery), number, webhook_disabled })
+}
+
+/// The number that a result has in the history already.
+fn noted_before(connection: &Connection, record: &AttemptRecord) -> Result<Option<u32>> {
+    let sql = "SELECT number FROM attempts \
+               WHERE delivery_id = ?1 AND started_at = ?2 AND duration_ms = ?3 AND outcome = ?4";
+    let id = record.claim.delivery;
+    let (started_at, took) = (record.started_at.as_millis(), millis(record.duration));
+    first(connection, sql, params![id.as_bytes(), started_at, took, record.outcome.as_str()], only)
 }
 
 /// Records that a claim ended without a result. Answers the delivery as it then stands.

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use bocau_domain::{
-    Actor, AuditEntry, AuditId, Email, Inbox, InboxAnswer, InboxId, InboxRequest, ResendJobId, StoreId,
-    Timestamp, User, UserChange, UserId, WebhookId,
+    Actor, AuditEntry, AuditId, Email, Inbox, InboxAnswer, InboxId, InboxRequest, Node, NodeCard, NodeId,
+    ResendJobId, StoreId, Timestamp, User, UserChange, UserId, WebhookId,
 };
 use bocau_store::{
-    Advanced, Audit, AuditNote, DeliveryFilter, Figures, Inboxes, NewResendJob, NotChanged, Overview,
-    OverviewSpan, Page, People, ResendJob, ResendJobs, Result, Retention, Retire, Retired, Session,
-    SessionRecord, SignInLink, StatusCounts,
+    Advanced, Audit, AuditNote, Configured, DeliveryFilter, Figures, Inboxes, NewResendJob, Nodes,
+    NotChanged, Overview, OverviewSpan, Page, People, ResendJob, ResendJobs, Result, Retention, Retire,
+    Retired, Session, SessionRecord, SignInLink, StatusCounts,
 };
 use secrecy::SecretString;
 
@@ -88,6 +88,27 @@ impl Inboxes for FlakyStore {
 
     async fn list_inbox_requests(&self, store: &StoreId, id: InboxId) -> Result<Vec<InboxRequest>> {
         self.admit(Verb::LookUp).await?.list_inbox_requests(store, id).await
+    }
+}
+
+#[async_trait]
+impl Nodes for FlakyStore {
+    async fn beat(&self, node: &NodeCard, now: Timestamp) -> Result<()> {
+        let done = self.admit(Verb::House).await?.beat(node, now).await;
+        self.done(done)
+    }
+
+    async fn list_nodes(&self, now: Timestamp) -> Result<Vec<Node>> {
+        self.admit(Verb::LookUp).await?.list_nodes(now).await
+    }
+
+    async fn leave(&self, id: NodeId) -> Result<()> {
+        let done = self.admit(Verb::House).await?.leave(id).await;
+        self.done(done)
+    }
+
+    async fn configured_since(&self, since: Option<Timestamp>) -> Result<Option<Configured>> {
+        self.admit(Verb::House).await?.configured_since(since).await
     }
 }
 

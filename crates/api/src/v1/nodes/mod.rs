@@ -1,0 +1,4 @@
+//! Nodes: the processes that serve together.
+
+pub mod list;
+pub mod view;
