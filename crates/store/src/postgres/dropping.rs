@@ -199,7 +199,11 @@ impl Dropper {
         if self.standing(&part).await? == Standing::Gone {
             return Ok(false);
         }
-        let sql = format!("SELECT 1 FROM {part} WHERE due_at IS NOT NULL LIMIT 1");
+        // What is left of a store that is gone waits for nothing.
+        let sql = format!(
+            "SELECT 1 FROM {part} d WHERE d.due_at IS NOT NULL \
+             AND EXISTS (SELECT 1 FROM stores s WHERE s.id = d.store_id) LIMIT 1"
+        );
         Ok(self.0.query_opt(&sql, &[]).await?.is_some())
     }
 
