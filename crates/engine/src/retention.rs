@@ -16,8 +16,9 @@ use crate::clock::EngineClock;
 
 /// The pause between two passes.
 pub const PAUSE: Duration = Duration::from_mins(10);
-/// The pause between two batches of a pass, in which others write.
-const BREATH: Duration = Duration::from_millis(20);
+/// The pause between two batches of a pass, in which others write: as long as the batch took, within these.
+const BREATH_MIN: Duration = Duration::from_millis(20);
+const BREATH_MAX: Duration = Duration::from_secs(1);
 
 /// Makes one pass after the other until `stop` ends. A call that is under way then is left alone: the store takes up
 /// with the next pass what is half done. `keep` is how long the server keeps events; who watches a report hears by
@@ -55,6 +56,7 @@ impl Retention {
         let (mut events, mut deliveries) = (0, 0);
         let mut place = Some(RetirePlace::default());
         while let Some(from) = place {
+            let began = self.clock.monotonic();
             let retire = Retire { now: self.clock.now(), keep: self.keep, from };
             match self.store.retire(retire).await {
                 Ok(retired) => {
@@ -69,7 +71,8 @@ impl Retention {
                 }
             }
             if place.is_some() {
-                self.clock.sleep(BREATH).await;
+                let took = self.clock.monotonic().saturating_sub(began);
+                self.clock.sleep(took.clamp(BREATH_MIN, BREATH_MAX)).await;
             }
         }
         if events > 0 || deliveries > 0 {

@@ -71,7 +71,7 @@ pub use nodes::{Configured, Nodes};
 pub use people::{LinkPurpose, People, Session, SessionOwner, SessionRecord, SignInLink, SignedIn};
 pub use resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 pub use results::{AttemptRecord, Recorded};
-pub use retention::{Retention, Retire, RetirePlace, Retired};
+pub use retention::{RETIRE_BATCH, Retention, Retire, RetirePlace, Retired};
 pub use seal::MasterKey;
 
 /// What can go wrong with the database. What a caller asked for and may not have is no error of the store:

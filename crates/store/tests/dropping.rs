@@ -249,6 +249,18 @@ async fn a_node_that_has_not_heard_of_it_finds_nothing_of_a_day_that_is_gone() {
     assert_eq!(number(&visitor, kept).await, 0);
 }
 
+/// No verb leaves such rows behind; if one ever did, they would not fill the disk.
+#[tokio::test]
+async fn what_is_left_of_a_store_that_is_gone_keeps_no_day() {
+    let (database, world) = make().await;
+    fill(&world, 1).await;
+    world.pass(DAY * 40);
+    let visitor = visitor(&database).await;
+    visitor.batch_execute("UPDATE deliveries SET store_id = 'gone', due_at = 1").await.unwrap();
+    assert_eq!(dropped(&world.retire(30).await), 1);
+    assert_eq!(parts(&visitor, FIRST_DAY).await, 0);
+}
+
 /// A reader that does not end holds the day up, and nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_that_cannot_be_had_now_is_tried_again() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bocau_domain::{Outcome, Reason, RetentionDays, Status, StoreChange, StoreId, Timestamp, WebhookId};
 
 use super::world::{BY, LEASE, World, shop_id};
-use crate::{OverviewSpan, Recorded, Resend, Retire, RetirePlace, Retired, SWEEP_BATCH, Store};
+use crate::{OverviewSpan, RETIRE_BATCH, Recorded, Resend, Retire, RetirePlace, Retired, Store};
 
 /// A day.
 const DAY: Duration = Duration::from_hours(24);
@@ -214,18 +214,18 @@ pub async fn more_than_a_batch_goes_by_and_by(store: Arc<dyn Store>) {
     let world = World::new(store).await;
     let webhook = world.make_webhook().await;
     keep_for(&world, &world.shop, Some(1)).await;
-    let count = SWEEP_BATCH + 20;
+    let count = RETIRE_BATCH + 20;
     world.write((0..count).map(|_| world.event(&[])).collect()).await;
     world.write((0..count).map(|_| world.event(&[webhook])).collect()).await;
     let_days_pass(&world, 1);
     let done = world.retire(30).await;
     assert!(done.len() > 2, "{}", done.len());
-    assert!(done.iter().all(|retired| retired.deliveries <= SWEEP_BATCH && retired.expired.is_empty()));
+    assert!(done.iter().all(|retired| retired.deliveries <= RETIRE_BATCH && retired.expired.is_empty()));
     assert_eq!(done.iter().map(|retired| retired.deliveries).sum::<usize>(), count);
     assert_eq!(world.all_deliveries().await.len(), count, "those that wait");
     world.pass(DAY * 7);
     let done = world.retire(30).await;
-    assert!(done.iter().all(|retired| retired.expired.len() <= SWEEP_BATCH));
+    assert!(done.iter().all(|retired| retired.expired.len() <= RETIRE_BATCH));
     assert_eq!(expired(&done), count);
     world.retire(30).await;
     assert!(world.all_deliveries().await.is_empty());
@@ -239,7 +239,7 @@ pub async fn a_very_long_history_goes_by_and_by(store: Arc<dyn Store>) {
     let delivery = world.send(webhook).await;
     let claimed = world.claim_one(webhook).await;
     world.record(world.attempt(&claimed, 200)).await;
-    let stale: Vec<_> = (0..SWEEP_BATCH + 20).map(|_| world.attempt(&claimed, 500)).collect();
+    let stale: Vec<_> = (0..RETIRE_BATCH + 20).map(|_| world.attempt(&claimed, 500)).collect();
     for answer in world.store.record(stale).await {
         assert!(matches!(answer, Ok(Recorded::Stale { .. })), "{answer:?}");
     }

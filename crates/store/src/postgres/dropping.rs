@@ -18,11 +18,11 @@ use tokio_postgres::Client;
 
 use super::partitions::{self, Day, beginning_of, day_of, part_of};
 use super::retention::expire;
-use super::rows::{from_count, id, store_id};
+use super::rows::{from_count, id, only, store_id};
 use super::tx::{DAYS_DROP_LOCK, Result, Tx};
 use super::{PostgresStore, run_again};
 use crate::retention::{Retire, RetirePlace, Retired};
-use crate::{LOCK_WAIT_MAX, SWEEP_BATCH};
+use crate::{LOCK_WAIT_MAX, RETIRE_BATCH};
 
 /// Which day is being dropped, as eight bytes.
 const MARK: &str = "dropping_day";
@@ -39,48 +39,28 @@ pub(super) async fn retire_day(
     retire: &Retire,
     after: Option<EventId>,
 ) -> crate::Result<Option<Retired>> {
-    let (mut days, marked) = {
-        let connection = store.urgent().await?;
-        let parts = connection.all(PARTS, &[], |row| Ok(row.try_get::<_, String>(0)?)).await?;
-        let days: BTreeSet<Day> = parts.iter().filter_map(|part| partitions::day_of_part(part)).collect();
-        (days, connection.first(MARKED, &[&MARK], |row| Ok(read_day(row.try_get(0)?))).await?.flatten())
-    };
-    let first = after.map_or(Day::MIN, |after| day_of(after.made_at()) + 1);
-    days.retain(|day| *day >= first && beginning_of(day + 1) <= retire.over_before(None));
-    if days.is_empty() && marked.is_none() {
+    // Most of the time there is nothing, and a connection of one's own costs more than the look.
+    if !is_any_over(store, retire, after).await? {
         return Ok(None);
     }
     let Some(dropper) = Dropper::begin(store).await? else { return Ok(None) };
-    if let Some(day) = dropper.marked().await? {
-        if dropper.standing(&part_of("deliveries", day)).await? == Standing::Attached {
-            // It was not begun, and may be kept for longer now.
-            dropper.unmark().await?;
-        } else if dropper.finish(day).await? {
-            return Ok(Some(dropped(store, day, after)));
-        }
-    }
-    for day in days {
-        let place = || RetirePlace::Server { after: Some(last_before(day)) };
-        if dropper.is_unfinished(day).await? {
-            if beginning_of(day + 1) > retire.expired_before(None) {
-                continue;
-            }
-            let expired: crate::Result<_> = run_again!(store, |tx| expire_some(&tx, day, retire.now).await);
-            let expired = expired?;
-            if !expired.is_empty() {
-                return Ok(Some(Retired { expired, next: Some(place()), ..Retired::default() }));
-            }
-            // Under a live claim, say: the next pass looks again.
-            if dropper.is_unfinished(day).await? {
-                continue;
-            }
-        }
-        dropper.mark(day).await?;
-        if dropper.finish(day).await? {
-            return Ok(Some(dropped(store, day, Some(last_before(day + 1)))));
-        }
-    }
-    Ok(None)
+    let done = dropper.drop_next(store, retire, after).await;
+    // The server would see the end of the connection a little later than the next call comes.
+    dropper.end().await?;
+    done
+}
+
+async fn is_any_over(store: &PostgresStore, retire: &Retire, after: Option<EventId>) -> crate::Result<bool> {
+    let connection = store.urgent().await?;
+    let parts = connection.all(PARTS, &[], only).await?;
+    Ok(!days_over(&parts, retire, after).is_empty() || connection.exists(MARKED, &[&MARK]).await?)
+}
+
+/// The days after this event that are no longer kept.
+fn days_over(parts: &[String], retire: &Retire, after: Option<EventId>) -> BTreeSet<Day> {
+    let first = after.map_or(Day::MIN, |after| day_of(after.made_at()) + 1);
+    let days = parts.iter().filter_map(|part| partitions::day_of_part(part));
+    days.filter(|day| *day >= first && beginning_of(day + 1) <= retire.over_before(None)).collect()
 }
 
 fn dropped(store: &PostgresStore, day: Day, after: Option<EventId>) -> Retired {
@@ -119,6 +99,55 @@ impl Dropper {
         client.batch_execute(&settings).await?;
         let row = client.query_one("SELECT pg_try_advisory_lock($1, 0)", &[&DAYS_DROP_LOCK]).await?;
         Ok(row.try_get::<_, bool>(0)?.then_some(Self(client)))
+    }
+
+    /// Lets another node have it.
+    async fn end(self) -> crate::Result<()> {
+        self.0.execute("SELECT pg_advisory_unlock($1, 0)", &[&DAYS_DROP_LOCK]).await?;
+        Ok(())
+    }
+
+    async fn drop_next(
+        &self,
+        store: &PostgresStore,
+        retire: &Retire,
+        after: Option<EventId>,
+    ) -> crate::Result<Option<Retired>> {
+        if let Some(day) = self.marked().await? {
+            if self.standing(&part_of("deliveries", day)).await? == Standing::Attached {
+                // It was not begun, and may be kept for longer now.
+                self.unmark().await?;
+            } else if self.finish(day).await? {
+                return Ok(Some(dropped(store, day, after)));
+            }
+        }
+        // Now that nobody else drops any.
+        let parts = self.0.query(PARTS, &[]).await?;
+        let parts =
+            parts.iter().map(|row| row.try_get(0)).collect::<std::result::Result<Vec<String>, _>>()?;
+        for day in days_over(&parts, retire, after) {
+            if self.is_unfinished(day).await? {
+                if beginning_of(day + 1) > retire.expired_before(None) {
+                    continue;
+                }
+                let expired: crate::Result<_> =
+                    run_again!(store, |tx| expire_some(&tx, day, retire.now).await);
+                let expired = expired?;
+                if !expired.is_empty() {
+                    let next = Some(RetirePlace::Server { after: Some(last_before(day)) });
+                    return Ok(Some(Retired { expired, next, ..Retired::default() }));
+                }
+                // Under a live claim, say: the next pass looks again.
+                if self.is_unfinished(day).await? {
+                    continue;
+                }
+            }
+            self.mark(day).await?;
+            if self.finish(day).await? {
+                return Ok(Some(dropped(store, day, Some(last_before(day + 1)))));
+            }
+        }
+        Ok(None)
     }
 
     async fn marked(&self) -> crate::Result<Option<Day>> {
@@ -170,7 +199,11 @@ impl Dropper {
         if self.standing(&part).await? == Standing::Gone {
             return Ok(false);
         }
-        let sql = format!("SELECT 1 FROM {part} WHERE due_at IS NOT NULL LIMIT 1");
+        // What is left of a store that is gone waits for nothing.
+        let sql = format!(
+            "SELECT 1 FROM {part} d WHERE d.due_at IS NOT NULL \
+             AND EXISTS (SELECT 1 FROM stores s WHERE s.id = d.store_id) LIMIT 1"
+        );
         Ok(self.0.query_opt(&sql, &[]).await?.is_some())
     }
 
@@ -222,7 +255,7 @@ async fn expire_some(tx: &Tx, day: Day, now: Timestamp) -> Result<Vec<(StoreId, 
          AND EXISTS (SELECT 1 FROM stores s WHERE s.id = store_id AND s.deleted_at IS NULL) \
          LIMIT $2 FOR UPDATE SKIP LOCKED"
     );
-    let rows = tx.0.query(&sql, &[&now.as_millis(), &from_count(SWEEP_BATCH)]).await?;
+    let rows = tx.0.query(&sql, &[&now.as_millis(), &from_count(RETIRE_BATCH)]).await?;
     let waiting = rows
         .iter()
         .map(|row| Ok((store_id(row, 0)?, id(row, 1, DeliveryId::from_bytes)?)))

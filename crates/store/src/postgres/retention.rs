@@ -19,7 +19,7 @@ use super::rows::{
 use super::tx::{Params, Result, Tx};
 use super::{PostgresStore, dropping, run_again};
 use crate::retention::{Retention, Retire, RetirePlace, Retired, STORE_COST};
-use crate::{SWEEP_BATCH, StoreError};
+use crate::{RETIRE_BATCH, StoreError};
 
 #[async_trait]
 impl Retention for PostgresStore {
@@ -68,7 +68,7 @@ async fn retire_rows(tx: &Tx, retire: &Retire, from: RetirePlace) -> Result<Reti
     let walks =
         "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_material = off";
     tx.0.batch_execute(walks).await?;
-    let mut batch = Batch { tx, retire, left: SWEEP_BATCH, done: Retired::default() };
+    let mut batch = Batch { tx, retire, left: RETIRE_BATCH, done: Retired::default() };
     let mut place = Some(from);
     while let Some(at) = place.take() {
         place = match at {

@@ -11,7 +11,7 @@ use super::rows::{
 };
 use super::tx::Tx;
 use crate::retention::{Retention, Retire, RetirePlace, Retired, STORE_COST};
-use crate::{Result, SWEEP_BATCH};
+use crate::{RETIRE_BATCH, Result};
 
 #[async_trait]
 impl Retention for SqliteStore {
@@ -39,7 +39,7 @@ const WEBHOOKS: &str = "DELETE FROM webhooks WHERE id IN (SELECT id FROM webhook
 
 /// The next part of a pass.
 fn retire(tx: &Tx<'_>, retire: &Retire) -> Result<Retired> {
-    let mut batch = Batch { tx, retire, left: SWEEP_BATCH, done: Retired::default() };
+    let mut batch = Batch { tx, retire, left: RETIRE_BATCH, done: Retired::default() };
     let mut place = Some(retire.from.clone());
     while let Some(at) = place.take() {
         place = match at {
