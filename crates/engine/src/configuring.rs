@@ -81,7 +81,7 @@ impl Engine {
                 let now = engine.clock().now();
                 let resend = engine.store().request_resend(&store, id, now).await?;
                 if let Resend::Accepted { webhook, .. } = &resend {
-                    engine.note_due(*webhook, now);
+                    engine.note_due(&store, *webhook, now).await;
                     engine.tell_change(&store, id);
                 }
                 Ok(resend)

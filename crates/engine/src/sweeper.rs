@@ -14,6 +14,19 @@ const PAUSE: Duration = Duration::from_mins(1);
 /// The pause between two batches while there is more.
 const BREATH: Duration = Duration::from_millis(20);
 
+/// Brings to its end what processes that died have left between two databases, until `stop` ends.
+pub async fn tend_shards(store: Arc<dyn Store>, clock: Arc<dyn EngineClock>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = store.tend_shards(clock.now()).await {
+            tracing::warn!(%error, "what was left between two databases cannot be looked for; trying again");
+        }
+        tokio::select! {
+            () = clock.sleep(PAUSE) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
 /// Removes what is over until `stop` ends.
 pub async fn run(store: Arc<dyn Store>, clock: Arc<dyn EngineClock>, stop: CancellationToken) {
     while !stop.is_cancelled() {

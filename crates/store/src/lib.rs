@@ -13,9 +13,11 @@
 //! - [`people`]: who signs in, and how
 //! - [`resend_jobs`]: resends of all that a filter finds
 //! - [`inboxes`]: the test inboxes
+//! - [`shards`]: stores spread over several databases
 //! - [`seal`]: the master key, and what is sealed with it
 //! - [`sqlite`]: the default backend
 //! - [`postgres`]: the backend for several nodes
+//! - [`sharded`]: the same over several databases
 
 pub mod audit;
 mod change;
@@ -36,6 +38,8 @@ pub mod postgres;
 pub mod resend_jobs;
 pub mod results;
 pub mod seal;
+pub mod sharded;
+pub mod shards;
 pub mod sqlite;
 mod tally;
 mod user_kept;
@@ -63,6 +67,7 @@ pub use people::{LinkPurpose, People, Session, SessionOwner, SessionRecord, Sign
 pub use resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 pub use results::{AttemptRecord, Recorded};
 pub use seal::MasterKey;
+pub use shards::{Shard, ShardState, Shards};
 
 /// What can go wrong with the database. What a caller asked for and may not have is no error of the store:
 /// the verbs say it in their results.
@@ -77,6 +82,9 @@ pub enum StoreError {
     /// The program and the database do not fit: an SQL error, a schema that is newer or older.
     #[error("the database refused: {0}")]
     Refused(String),
+    /// What is asked about a store cannot be done while it moves to another database, or it has moved.
+    #[error("the store is being moved to another database")]
+    Moving,
     /// The store has shut down.
     #[error("the database is closed")]
     Closed,
@@ -109,6 +117,8 @@ pub struct Routes {
     pub config_version: u64,
     /// The webhooks of the store, deleted ones left out, disabled ones kept in.
     pub webhooks: Vec<Webhook>,
+    /// The store is moving to another database, or has moved: nothing is taken in or sent here.
+    pub is_moving: bool,
 }
 
 /// A webhook after a change.
@@ -136,7 +146,7 @@ pub const SWEEP_BATCH: usize = 500;
 ///
 /// The verbs of some subjects stand in traits of their own; `dyn Store` has them all.
 #[async_trait]
-pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Send + Sync + 'static {
+pub trait Store: Audit + Figures + Inboxes + People + ResendJobs + Shards + Send + Sync + 'static {
     // --- stores -------------------------------------------------------------------------------------------
 
     /// Makes a store.

@@ -133,6 +133,9 @@ async fn change(
     now: Timestamp,
 ) -> Result<Option<Inbox>> {
     tx.lock_store(store).await?;
+    if tx.config_version(store).await?.is_none() {
+        return Ok(None);
+    }
     let Some(inbox) = find(tx, store, id).await? else { return Ok(None) };
     if inbox.answer == answer {
         return Ok(Some(inbox));
@@ -153,6 +156,9 @@ async fn change(
 
 async fn delete(tx: &Tx, store: &StoreId, id: InboxId, by: &Actor, now: Timestamp) -> Result<bool> {
     tx.lock_store(store).await?;
+    if tx.config_version(store).await?.is_none() {
+        return Ok(false);
+    }
     let Some(inbox) = find(tx, store, id).await? else { return Ok(false) };
     // The inbox before its requests: once it is gone, none is added.
     tx.execute("DELETE FROM inboxes WHERE id = $1", &[&uuid(id.as_bytes())]).await?;
@@ -167,7 +173,7 @@ async fn delete(tx: &Tx, store: &StoreId, id: InboxId, by: &Actor, now: Timestam
 async fn add_request(tx: &Tx, request: &InboxRequest) -> Result<bool> {
     let inbox = uuid(request.inbox.as_bytes());
     // It is not deleted meanwhile; others add to it at the same time.
-    let sql = select_inboxes!("WHERE i.id = $1 FOR KEY SHARE OF i");
+    let sql = select_inboxes!("WHERE i.id = $1 AND s.standing IS DISTINCT FROM 'away' FOR KEY SHARE OF i");
     if tx.first(sql, &[&inbox], read).await?.is_none() {
         return Ok(false);
     }

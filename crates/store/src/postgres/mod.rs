@@ -2,14 +2,16 @@
 //!
 //! Every verb is one transaction on a connection of a pool. What is done stands in one file per subject, twins of
 //! the files of `sqlite`; `verbs` sends the trait's verbs there, save those of the subjects with a trait of their
-//! own. `connection` makes connections, `notices` hears what other nodes tell, `tx` is what a verb works with, `partitions` makes the parts of days,
+//! own. `identity`, `directory` and `pulse` are for several databases (see `sharded`). `connection` makes connections, `notices` hears what other nodes tell, `tx` is what a verb works with, `partitions` makes the parts of days,
 //! `rows` turns rows into domain types and back, and `migrate` brings the schema up to date.
 
 mod audit;
 mod claims;
 mod connection;
+mod directory;
 mod errors;
 mod figures;
+mod identity;
 mod inboxes;
 mod journal;
 mod keys;
@@ -18,6 +20,7 @@ mod migrate;
 mod notices;
 mod partitions;
 mod people;
+mod pulse;
 mod query;
 mod resend;
 mod resend_jobs;
@@ -42,7 +45,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 pub use connection::PostgresUrl;
+pub use identity::HOME;
 pub use migrate::schema_version;
+pub(crate) use pulse::Pulse;
+pub(crate) use verbs::COMMITS_AT_ONCE;
 
 use crate::seal::{MasterKey, Sealer};
 use crate::{Result, StoreError};

@@ -187,6 +187,9 @@ async fn advance(
     // No webhook goes meanwhile: what waits for it would be skipped before it is seen here to wait.
     tx.share_stores(&HashSet::from([&seen.store])).await?;
     let Some(mut job) = hold_job(tx, seen.id).await? else { return Ok(None) };
+    if tx.config_version(&job.store).await?.is_none() {
+        return Ok(None);
+    }
     let mut webhooks = Vec::new();
     if job.state != ResendJobState::Running || job.cursor != seen.cursor {
         return Ok(Some(Advanced { job, webhooks }));
@@ -237,6 +240,10 @@ async fn stop(
     by: &Actor,
     now: Timestamp,
 ) -> Result<Option<ResendJob>> {
+    tx.share_stores(&HashSet::from([store])).await?;
+    if tx.config_version(store).await?.is_none() {
+        return Ok(None);
+    }
     let Some(mut job) = hold_job(tx, id).await?.filter(|job| job.store == *store) else {
         return Ok(None);
     };

@@ -59,6 +59,14 @@ pub(super) async fn find(connection: &Connection, id: &StoreId) -> Result<Option
     connection.first(sql, &[&id.as_str()], info).await
 }
 
+/// The same for whoever is about to change it.
+async fn find_here(tx: &Tx, id: &StoreId) -> Result<Option<StoreInfo>> {
+    if tx.config_version(id).await?.is_none() {
+        return Ok(None);
+    }
+    find(tx, id).await
+}
+
 /// Whether the store is there, for lookups of what lies under it.
 pub(super) async fn is_there(connection: &Connection, id: &StoreId) -> Result<bool> {
     connection.exists("SELECT 1 FROM stores WHERE id = $1 AND deleted_at IS NULL", &[&id.as_str()]).await
@@ -72,7 +80,7 @@ pub(super) async fn rename(
     now: Timestamp,
 ) -> Result<Option<StoreInfo>> {
     tx.lock_store(id).await?;
-    let Some(store) = find(tx, id).await? else { return Ok(None) };
+    let Some(store) = find_here(tx, id).await? else { return Ok(None) };
     if store.name == name {
         return Ok(Some(store));
     }
@@ -89,7 +97,7 @@ pub(super) async fn rename(
 /// Only marks it: every verb looks at the mark, and sweeping removes the rows in small steps.
 pub(super) async fn delete(tx: &Tx, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool> {
     tx.lock_store(id).await?;
-    let Some(store) = find(tx, id).await? else { return Ok(false) };
+    let Some(store) = find_here(tx, id).await? else { return Ok(false) };
     tx.execute("UPDATE stores SET deleted_at = $2 WHERE id = $1", &[&id.as_str(), &now.as_millis()]).await?;
     tx.bump_config(id).await?;
     let change = Change {

@@ -56,6 +56,8 @@ async fn sweep_store(tx: &Tx, store: &str, left: &mut usize) -> Result<()> {
         "DELETE FROM hourly_durations WHERE ctid = ANY(ARRAY(\
          SELECT ctid FROM hourly_durations WHERE store_id = $1 LIMIT $2))",
         "DELETE FROM webhooks WHERE ctid = ANY(ARRAY(SELECT ctid FROM webhooks WHERE store_id = $1 LIMIT $2))",
+        "DELETE FROM directory WHERE store_id IN (SELECT $1 LIMIT $2)",
+        "DELETE FROM leftovers WHERE store_id IN (SELECT $1 LIMIT $2)",
         "DELETE FROM stores WHERE id IN (SELECT $1 LIMIT $2)",
     ] {
         if *left == 0 {
