@@ -57,6 +57,7 @@ fn describe() {
     );
     describe_histogram!("bocau_attempt_seconds", Unit::Seconds, "Duration of an attempt");
     describe_gauge!("bocau_attempts_in_flight", "Attempts under way");
+    describe_gauge!("bocau_shard_up", "Whether a database of several answers: 1, or 0 where it does not");
     describe_gauge!("bocau_lane_waiting", "Deliveries that are due and wait for their turn");
 }
 

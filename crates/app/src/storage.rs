@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use bocau_domain::Rng;
 use bocau_engine::{SystemClock, SystemRng};
-use bocau_store::postgres::{PostgresOptions, PostgresStore};
+use bocau_store::postgres::{PostgresOptions, PostgresStore, PostgresUrl};
 use bocau_store::seal::MASTER_KEY_FILE;
+use bocau_store::sharded::{ShardedOptions, ShardedStore};
 use bocau_store::sqlite::{DATABASE_FILE, SqliteOptions, SqliteStore};
 use bocau_store::{MasterKey, Store, StoreError};
 
@@ -29,9 +30,9 @@ impl Storage {
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let master_key = master_key(config, &*rng)?;
         let store: Arc<dyn Store> = if let Some(url) = &config.database_url {
-            let options = PostgresOptions::new(url.clone(), master_key.clone(), rng);
-            let opened = PostgresStore::open(options).await.map_err(plain);
-            Arc::new(opened.with_context(|| format!("the database {url}"))?)
+            let options = |url: &PostgresUrl| PostgresOptions::new(url.clone(), master_key.clone(), rng.clone());
+            let opened = open_postgres(options, url, &config.database_shards).await.map_err(plain);
+            opened.with_context(|| format!("the database {url}"))?
         } else {
             let options = SqliteOptions::new(&config.data_dir, master_key.clone(), rng);
             Arc::new(open(options).await?.map_err(plain)?)
@@ -44,6 +45,21 @@ impl Storage {
         let now = self.store.database_now().await.map_err(plain)?;
         Ok(now.map_or_else(SystemClock::new, SystemClock::starting_at))
     }
+}
+
+/// Opens one database, or several that stores are spread over.
+async fn open_postgres(
+    options: impl Fn(&PostgresUrl) -> PostgresOptions,
+    url: &PostgresUrl,
+    shards: &[(String, PostgresUrl)],
+) -> Result<Arc<dyn Store>, StoreError> {
+    if shards.is_empty() {
+        let store = PostgresStore::open(options(url)).await?;
+        store.check_alone().await?;
+        return Ok(Arc::new(store));
+    }
+    let shards = shards.iter().map(|(name, url)| (name.clone(), options(url))).collect();
+    Ok(Arc::new(ShardedStore::open(ShardedOptions { home: options(url), shards }).await?))
 }
 
 /// Opens a database on a thread that may wait.
@@ -120,6 +136,6 @@ pub fn plain(error: StoreError) -> anyhow::Error {
         StoreError::Unavailable(text) | StoreError::Corrupt(text) | StoreError::Refused(text) => {
             anyhow::anyhow!(text)
         }
-        StoreError::Closed => error.into(),
+        StoreError::Moving | StoreError::Closed => error.into(),
     }
 }

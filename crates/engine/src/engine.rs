@@ -322,13 +322,12 @@ impl Engine {
     }
 
     /// A store's webhooks have changed; `stopped` names those that were disabled or deleted by it.
-    pub(crate) fn config_changed(&self, store: &StoreId, stopped: Option<WebhookId>) {
+    pub(crate) async fn config_changed(&self, store: &StoreId, stopped: Option<WebhookId>) {
         for flow in &self.flows {
             flow.forget(store);
-            if let Some(webhook) = stopped {
-                // Where it is not, there is nothing to stop.
-                flow.stop_webhook(webhook);
-            }
+        }
+        if let (Some(webhook), Ok((_, flow))) = (stopped, self.flow_of(store).await) {
+            flow.stop_webhook(webhook);
         }
     }
 

@@ -51,6 +51,7 @@ const LISTEN: Key = key("listen", Some("127.0.0.1:8080"));
 const DATA_DIR: Key = key("data_dir", Some("./data"));
 // It has a password in it.
 const DATABASE_URL: Key = secret("database_url");
+const DATABASE_SHARDS: Key = secret("database_shards");
 const MASTER_KEY: Key = secret("master_key");
 const BOOTSTRAP_API_KEY: Key = secret("bootstrap_api_key");
 const PUBLIC_URL: Key = key("public_url", None);
@@ -76,6 +77,7 @@ const KEYS: &[Key] = &[
     LISTEN,
     DATA_DIR,
     DATABASE_URL,
+    DATABASE_SHARDS,
     MASTER_KEY,
     BOOTSTRAP_API_KEY,
     PUBLIC_URL,
@@ -157,6 +159,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The PostgreSQL database; without one it is a SQLite file in the data directory.
     pub database_url: Option<PostgresUrl>,
+    /// More PostgreSQL databases that stores are spread over, by their names.
+    pub database_shards: Vec<(String, PostgresUrl)>,
     /// The master key; without one it is a file in the data directory.
     pub master_key: Option<MasterKey>,
     /// A platform key to accept besides those in the database.
@@ -199,6 +203,12 @@ impl Config {
         let layers = Layers::gather(inputs)?;
         let mut reader = Reader { layers: &layers, settings: Vec::new() };
         let database_url = reader.optional(DATABASE_URL, value::database_url)?.flatten();
+        let database_shards =
+            reader.optional(DATABASE_SHARDS, value::database_shards)?.unwrap_or_default();
+        if !database_shards.is_empty() && database_url.is_none() {
+            let place = layers.place(DATABASE_SHARDS);
+            return Err(ConfigError(format!("{place}: shards need a home: set database_url as well")));
+        }
         let (listen, data_dir) =
             (reader.required(LISTEN, value::listen)?, reader.required(DATA_DIR, value::path)?);
         let master_key = reader.optional(MASTER_KEY, value::master_key)?;
@@ -228,6 +238,7 @@ impl Config {
             listen,
             data_dir,
             database_url,
+            database_shards,
             master_key,
             bootstrap_api_key,
             public_url,

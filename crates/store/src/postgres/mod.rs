@@ -116,13 +116,18 @@ impl PostgresStore {
     /// [`StoreError::Refused`] for a server that is too old or a schema that has gone another way;
     /// [`StoreError::Corrupt`] for another master key; [`StoreError::Unavailable`] where no connection is made.
     pub async fn open(options: PostgresOptions) -> Result<Self> {
+        let audit_ids = Arc::new(AuditIds::new(options.rng.clone()));
+        Self::open_with(options, audit_ids).await
+    }
+
+    /// The same as one of several databases, whose audit logs are read as one.
+    pub(crate) async fn open_with(options: PostgresOptions, audit_ids: Arc<AuditIds>) -> Result<Self> {
         let PostgresOptions { url, master_key, rng, connection_count } = options;
         let sealer = Arc::new(Sealer::new(&master_key, rng));
         migrate::migrate(&url, &sealer).await?;
         let mut own = [0; 16];
         sealer.rng().fill(&mut own);
         let for_lookups = (connection_count / 3).max(1);
-        let audit_ids = Arc::new(AuditIds::new(sealer.rng()));
         Ok(Self {
             lookups: connection::pool(&url, for_lookups, Use::Lookups)?,
             work: connection::pool(&url, connection_count.saturating_sub(for_lookups), Use::Work)?,

@@ -22,12 +22,12 @@ mod verbs;
 use std::fmt;
 use std::sync::Arc;
 
-use bocau_domain::StoreId;
+use bocau_domain::{AuditIds, StoreId};
 
 use crate::postgres::{HOME, PostgresOptions};
 use crate::{Result, StoreError};
 use directory::Directory;
-use part::Part;
+use part::{Opening, Part};
 
 /// How to open a [`ShardedStore`].
 #[derive(Debug, Clone)]
@@ -53,10 +53,13 @@ impl ShardedStore {
     /// Those of [`crate::postgres::PostgresStore::open`] for the home, and for a shard that answers;
     /// [`StoreError::Refused`] where URLs are mixed up, or the directory names a shard that is not given.
     pub async fn open(options: ShardedOptions) -> Result<Self> {
-        let (home, home_id) = Part::open_home(options.home).await?;
+        let audit_ids = Arc::new(AuditIds::new(options.home.rng.clone()));
+        let (home, home_id) = Part::open_home(options.home, audit_ids.clone()).await?;
         let mut parts = vec![home.clone()];
         for (name, options) in options.shards {
-            parts.push(Part::open_shard(name, options, home_id.clone()).await?);
+            let home_id = home_id.clone();
+            let opening = Opening { name, options, home_id, audit_ids: audit_ids.clone() };
+            parts.push(Part::open_shard(opening).await?);
         }
         let names: Vec<String> = parts.iter().map(|part| part.name().to_owned()).collect();
         for named in home.open_store()?.shards_named().await? {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use bocau_domain::AuditIds;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -53,9 +54,12 @@ pub(super) use ask;
 
 impl Part {
     /// Opens the home, which must answer; with its id.
-    pub(super) async fn open_home(options: PostgresOptions) -> Result<(Arc<Self>, String)> {
+    pub(super) async fn open_home(
+        options: PostgresOptions,
+        audit_ids: Arc<AuditIds>,
+    ) -> Result<(Arc<Self>, String)> {
         let url = options.url.clone();
-        let store = PostgresStore::open(options).await?;
+        let store = PostgresStore::open_with(options, audit_ids).await?;
         let id = store.become_home().await?;
         let part = Self::new(HOME.to_owned(), url, State::Up(Arc::new(store)));
         part.watch(None);
@@ -63,9 +67,8 @@ impl Part {
     }
 
     /// Opens a shard, at once where it answers and else when it does.
-    pub(super) async fn open_shard(name: String, options: PostgresOptions, home: String) -> Result<Arc<Self>> {
-        let url = options.url.clone();
-        let opening = Opening { name: name.clone(), options, home };
+    pub(super) async fn open_shard(opening: Opening) -> Result<Arc<Self>> {
+        let (name, url) = (opening.name.clone(), opening.options.url.clone());
         let first = match Pulse::find(&url).await {
             Ok(_) => opening.open().await,
             Err(error) => Err(error),
@@ -210,16 +213,17 @@ impl fmt::Debug for Part {
 }
 
 /// What opens a shard.
-struct Opening {
-    name: String,
-    options: PostgresOptions,
-    home: String,
+pub(super) struct Opening {
+    pub(super) name: String,
+    pub(super) options: PostgresOptions,
+    pub(super) home_id: String,
+    pub(super) audit_ids: Arc<AuditIds>,
 }
 
 impl Opening {
     async fn open(&self) -> Result<Arc<PostgresStore>> {
-        let store = PostgresStore::open(self.options.clone()).await?;
-        store.become_shard(&self.home, &self.name).await?;
+        let store = PostgresStore::open_with(self.options.clone(), self.audit_ids.clone()).await?;
+        store.become_shard(&self.home_id, &self.name).await?;
         Ok(Arc::new(store))
     }
 }
