@@ -30,9 +30,17 @@ impl Storage {
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let master_key = master_key(config, &*rng)?;
         let store: Arc<dyn Store> = if let Some(url) = &config.database_url {
-            let options = |url: &PostgresUrl| PostgresOptions::new(url.clone(), master_key.clone(), rng.clone());
-            let opened = open_postgres(options, url, &config.database_shards).await.map_err(plain);
-            opened.with_context(|| format!("the database {url}"))?
+            if config.database_shards.is_empty() {
+                let options = PostgresOptions::new(url.clone(), master_key.clone(), rng);
+                Arc::new(
+                    open_alone(options)
+                        .await
+                        .map_err(plain)
+                        .with_context(|| format!("the database {url}"))?,
+                )
+            } else {
+                Arc::new(open_shards(config, url, &master_key, &rng).await?)
+            }
         } else {
             let options = SqliteOptions::new(&config.data_dir, master_key.clone(), rng);
             Arc::new(open(options).await?.map_err(plain)?)
@@ -47,19 +55,31 @@ impl Storage {
     }
 }
 
-/// Opens one database, or several that stores are spread over.
-async fn open_postgres(
-    options: impl Fn(&PostgresUrl) -> PostgresOptions,
+/// Opens a database that no others belong to.
+async fn open_alone(options: PostgresOptions) -> Result<PostgresStore, StoreError> {
+    let store = PostgresStore::open(options).await?;
+    store.check_alone().await?;
+    Ok(store)
+}
+
+/// Opens the databases that the configuration spreads stores over.
+pub(crate) async fn open_sharded(config: &Config) -> anyhow::Result<ShardedStore> {
+    config.check_data_dir()?;
+    let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+    let url = config.database_url.as_ref().context("BOCAU_DATABASE_URL is not set")?;
+    open_shards(config, url, &master_key(config, &*rng)?, &rng).await
+}
+
+async fn open_shards(
+    config: &Config,
     url: &PostgresUrl,
-    shards: &[(String, PostgresUrl)],
-) -> Result<Arc<dyn Store>, StoreError> {
-    if shards.is_empty() {
-        let store = PostgresStore::open(options(url)).await?;
-        store.check_alone().await?;
-        return Ok(Arc::new(store));
-    }
-    let shards = shards.iter().map(|(name, url)| (name.clone(), options(url))).collect();
-    Ok(Arc::new(ShardedStore::open(ShardedOptions { home: options(url), shards }).await?))
+    master_key: &MasterKey,
+    rng: &Arc<dyn Rng>,
+) -> anyhow::Result<ShardedStore> {
+    let options = |url: &PostgresUrl| PostgresOptions::new(url.clone(), master_key.clone(), rng.clone());
+    let shards = config.database_shards.iter().map(|(name, url)| (name.clone(), options(url))).collect();
+    let opened = ShardedStore::open(ShardedOptions { home: options(url), shards }).await;
+    opened.map_err(plain).with_context(|| format!("the database {url}"))
 }
 
 /// Opens a database on a thread that may wait.

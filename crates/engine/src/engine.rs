@@ -494,9 +494,7 @@ impl Engine {
         let store = submission.store.clone();
         match flow.submit(submission).await? {
             Appended::Stale => Ok(None),
-            Appended::NoStore => {
-                self.unless_moved(&store, place, PublishError::NoStore).await.map(|()| None)
-            }
+            Appended::NoStore => self.unless_moved(&store, place, PublishError::NoStore).await.map(|()| None),
             Appended::Moved => {
                 self.unless_moved(&store, place, StoreError::Moving.into()).await.map(|()| None)
             }

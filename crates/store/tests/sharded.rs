@@ -43,7 +43,10 @@ impl Databases {
     }
 
     async fn open_as(&self, shards: &[(&str, &TestDatabase)]) -> bocau_store::Result<ShardedStore> {
-        let shards = shards.iter().map(|(name, database)| ((*name).to_owned(), options(database, self.seed))).collect();
+        let shards = shards
+            .iter()
+            .map(|(name, database)| ((*name).to_owned(), options(database, self.seed)))
+            .collect();
         ShardedStore::open(ShardedOptions { home: options(&self.home, self.seed), shards }).await
     }
 }

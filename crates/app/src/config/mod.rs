@@ -203,8 +203,7 @@ impl Config {
         let layers = Layers::gather(inputs)?;
         let mut reader = Reader { layers: &layers, settings: Vec::new() };
         let database_url = reader.optional(DATABASE_URL, value::database_url)?.flatten();
-        let database_shards =
-            reader.optional(DATABASE_SHARDS, value::database_shards)?.unwrap_or_default();
+        let database_shards = reader.optional(DATABASE_SHARDS, value::database_shards)?.unwrap_or_default();
         if !database_shards.is_empty() && database_url.is_none() {
             let place = layers.place(DATABASE_SHARDS);
             return Err(ConfigError(format!("{place}: shards need a home: set database_url as well")));

@@ -38,7 +38,8 @@ impl PostgresServer {
             .status()
             .expect("initdb runs");
         assert!(made.success());
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("one").port();
+        let port =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("one").port();
         let mut server = Self { dir, port, process: None };
         server.start().await;
         server

@@ -9,9 +9,9 @@ ALTER TABLE stores ADD COLUMN standing TEXT COLLATE "C";
 CREATE TABLE directory (
     store_id TEXT COLLATE "C" PRIMARY KEY,
     shard    TEXT COLLATE "C" NOT NULL,
-    state    TEXT COLLATE "C" NOT NULL, -- 'making', 'made' or 'moving'
+    state    TEXT COLLATE "C" NOT NULL, -- 'making', 'made', 'moving' or 'moved'
     since    BIGINT NOT NULL,
-    target   TEXT COLLATE "C"           -- where it is being moved to
+    other    TEXT COLLATE "C"           -- where it is moving to, or has just moved from
 );
 
 CREATE INDEX directory_shard ON directory (shard);

@@ -4,7 +4,7 @@
 use bocau_domain::{StoreId, StoreInfo, Timestamp};
 
 use super::identity::HOME;
-use super::rows::{only, store_id, time, to_u64};
+use super::rows::{only, store_id, to_u64};
 use super::tx::{Result, Tx};
 use super::{PostgresStore, transact};
 use crate::{NotChanged, StoreError};
@@ -18,16 +18,19 @@ pub(crate) enum EntryState {
     Made,
     /// It is there, and being moved.
     Moving,
+    /// It is there, and its old place does not know yet that it may let go.
+    Moved,
 }
 
 impl EntryState {
-    const ALL: [Self; 3] = [Self::Making, Self::Made, Self::Moving];
+    const ALL: [Self; 4] = [Self::Making, Self::Made, Self::Moving, Self::Moved];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Making => "making",
             Self::Made => "made",
             Self::Moving => "moving",
+            Self::Moved => "moved",
         }
     }
 }
@@ -37,8 +40,8 @@ impl EntryState {
 pub(crate) struct Entry {
     pub(crate) shard: String,
     pub(crate) state: EntryState,
-    /// Where it is being moved to.
-    pub(crate) target: Option<String>,
+    /// Where it is moving to, or has just moved from.
+    pub(crate) other: Option<String>,
 }
 
 impl PostgresStore {
@@ -51,8 +54,8 @@ impl PostgresStore {
 
     /// The shards that the directory names.
     pub(crate) async fn shards_named(&self) -> crate::Result<Vec<String>> {
-        let sql = "SELECT DISTINCT shard FROM directory UNION SELECT target FROM directory \
-                   WHERE target IS NOT NULL";
+        let sql = "SELECT DISTINCT shard FROM directory UNION SELECT other FROM directory \
+                   WHERE other IS NOT NULL";
         Ok(self.urgent().await?.all(sql, &[], only::<String>).await?)
     }
 
@@ -113,20 +116,90 @@ impl PostgresStore {
 
     /// What the directory says of a store; `None` where it says nothing.
     pub(crate) async fn entry(&self, store: &StoreId) -> crate::Result<Option<Entry>> {
-        let sql = "SELECT shard, state, target FROM directory WHERE store_id = $1";
+        let sql = "SELECT shard, state, other FROM directory WHERE store_id = $1";
         let read = |row: &tokio_postgres::Row| {
             let state = super::rows::word(row, 1, "state of a store", |text| {
                 EntryState::ALL.into_iter().find(|state| state.as_str() == text)
             })?;
-            Ok(Entry { shard: row.try_get(0)?, state, target: row.try_get(2)? })
+            Ok(Entry { shard: row.try_get(0)?, state, other: row.try_get(2)? })
         };
         Ok(self.urgent().await?.first(sql, &[&store.as_str()], read).await?)
     }
 
-    /// Since when a store that has left this database did; `None` where it did not.
-    pub(crate) async fn left_at(&self, store: &StoreId) -> crate::Result<Option<Timestamp>> {
-        let sql = "SELECT since FROM leftovers WHERE store_id = $1";
-        Ok(self.urgent().await?.first(sql, &[&store.as_str()], |row| time(row, 0)).await?)
+    /// Notes that a store is moving; what was noted of a move before stays.
+    pub(crate) async fn begin_move(&self, store: &StoreId, from: &str, to: &str) -> crate::Result<()> {
+        let sql = "INSERT INTO directory (store_id, shard, state, since, other) \
+                   SELECT id, $2, 'moving', (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $3 FROM stores \
+                   WHERE id = $1 AND deleted_at IS NULL \
+                   ON CONFLICT (store_id) DO UPDATE SET state = 'moving', other = excluded.other \
+                   WHERE directory.shard = $2 AND directory.state = 'made'";
+        transact!(self, |tx| {
+            tx.lock_store(store).await?;
+            match tx.execute(sql, &[&store.as_str(), &from, &to]).await? {
+                0 => Err(StoreError::Refused(format!("{store} is not on {from} any more")).into()),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Notes that a store that was moving is at its new place, or stays at the old one; tells every node.
+    pub(crate) async fn end_move(
+        &self,
+        store: &StoreId,
+        shard: &str,
+        (state, other): (EntryState, Option<&str>),
+    ) -> crate::Result<()> {
+        let sql = "UPDATE directory SET shard = $2, state = $3, other = $4 WHERE store_id = $1 AND state = 'moving'";
+        transact!(self, |tx| {
+            tx.lock_store(store).await?;
+            tx.execute(sql, &[&store.as_str(), &shard, &state.as_str(), &other]).await?;
+            tx.tell(&format!("config {store}")).await
+        })
+    }
+
+    /// The stores whose old places do not know yet that they may let go; with these places.
+    pub(crate) async fn moved(&self) -> crate::Result<Vec<(StoreId, String)>> {
+        let sql =
+            "SELECT store_id, other FROM directory WHERE state = 'moved' AND other IS NOT NULL LIMIT 100";
+        let read = |row: &tokio_postgres::Row| Ok((store_id(row, 0)?, row.try_get(1)?));
+        Ok(self.urgent().await?.all(sql, &[], read).await?)
+    }
+
+    /// The stores that are moving, with the database they are in and the one they move to.
+    pub(crate) async fn moving(&self) -> crate::Result<Vec<(StoreId, String, String)>> {
+        let sql = "SELECT store_id, shard, other FROM directory WHERE state = 'moving' AND other IS NOT NULL";
+        let read = |row: &tokio_postgres::Row| Ok((store_id(row, 0)?, row.try_get(1)?, row.try_get(2)?));
+        Ok(self.urgent().await?.all(sql, &[], read).await?)
+    }
+
+    /// Notes that the old place knows.
+    pub(crate) async fn forget_moved(&self, store: &StoreId) -> crate::Result<()> {
+        let sql = "UPDATE directory SET state = 'made', other = NULL WHERE store_id = $1 AND state = 'moved'";
+        transact!(self, |tx| tx.execute(sql, &[&store.as_str()]).await.map(drop))
+    }
+
+    /// A place for a store that is about to come; where it has been before, what is left of it goes first.
+    pub(crate) async fn expect_store(&self, store: &StoreInfo) -> crate::Result<()> {
+        let left = "SELECT 1 FROM leftovers WHERE store_id = $1";
+        if self.urgent().await?.exists(left, &[&store.id.as_str()]).await? {
+            self.remove_left(&store.id).await?;
+        }
+        let sql = "INSERT INTO stores (id, name, created_at, config_version, standing) \
+                   VALUES ($1, $2, $3, 0, 'away') ON CONFLICT DO NOTHING";
+        let created_at = store.created_at.as_millis();
+        transact!(self, |tx| {
+            tx.lock_store(&store.id).await?;
+            tx.execute(sql, &[&store.id.as_str(), &store.name, &created_at]).await.map(drop)
+        })
+    }
+
+    /// Holds off every other move of a store for as long as the answer lives; `None` where there is one.
+    pub(crate) async fn lock_move(&self, store: &StoreId) -> crate::Result<Option<tokio_postgres::Client>> {
+        let client = self.url.connect().await?;
+        let sql = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
+        let name = format!("bocau move {store}");
+        let is_held: bool = client.query_one(sql, &[&name]).await?.try_get(0)?;
+        Ok(is_held.then_some(client))
     }
 }
 
@@ -163,7 +236,8 @@ async fn finish_store(tx: &Tx, store: &StoreInfo, shard: &str) -> Result<()> {
         // Somebody else has ended it, one way or the other; who asks again hears which.
         return Err(StoreError::Unavailable(format!("the store {} was made by another", store.id)).into());
     }
-    let sql = "INSERT INTO stores (id, name, created_at, config_version, standing) VALUES ($1, $2, $3, 0, 'away')";
+    let sql =
+        "INSERT INTO stores (id, name, created_at, config_version, standing) VALUES ($1, $2, $3, 0, 'away')";
     tx.execute(sql, &[&store.id.as_str(), &store.name, &store.created_at.as_millis()]).await?;
     // A node may remember that it was not there.
     tx.tell(&format!("config {}", store.id)).await

@@ -2,7 +2,7 @@
 
 use bocau_domain::StoreId;
 
-use super::rows::only;
+use super::rows::{only, to_u64};
 use super::tx::{Result, Tx};
 use super::{PostgresStore, transact};
 use crate::StoreError;
@@ -26,6 +26,13 @@ impl PostgresStore {
     /// Makes this database the shard of this name, where it is none yet.
     pub(crate) async fn become_shard(&self, home: &str, name: &str) -> crate::Result<()> {
         transact!(self, |tx| become_shard(&tx, home, name).await)
+    }
+
+    /// How many bytes the database takes up.
+    pub(crate) async fn bytes(&self) -> crate::Result<u64> {
+        let sql = "SELECT pg_database_size(current_database())";
+        let read = |row: &tokio_postgres::Row| Ok(to_u64(row.try_get(0)?));
+        Ok(self.lookup().await?.first(sql, &[], read).await?.unwrap_or(0))
     }
 
     /// Refuses a database that is not the only one: a shard, or a home with stores elsewhere.

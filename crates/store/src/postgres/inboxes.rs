@@ -17,12 +17,13 @@ use crate::change::Change;
 use crate::inboxes::Inboxes;
 use crate::seal::Sealer;
 
-/// For [`read`]. An inbox of a store that is being deleted is not there.
+/// For [`read`]. An inbox of a store that is being deleted, or has left, is not there.
 macro_rules! select_inboxes {
     ($rest:literal) => {
         concat!(
             "SELECT i.id, i.store_id, i.name, i.token, i.answer, i.created_at \
-             FROM inboxes i JOIN stores s ON s.id = i.store_id AND s.deleted_at IS NULL ",
+             FROM inboxes i JOIN stores s ON s.id = i.store_id AND s.deleted_at IS NULL \
+             AND s.standing IS DISTINCT FROM 'away' ",
             $rest
         )
     };
@@ -173,7 +174,7 @@ async fn delete(tx: &Tx, store: &StoreId, id: InboxId, by: &Actor, now: Timestam
 async fn add_request(tx: &Tx, request: &InboxRequest) -> Result<bool> {
     let inbox = uuid(request.inbox.as_bytes());
     // It is not deleted meanwhile; others add to it at the same time.
-    let sql = select_inboxes!("WHERE i.id = $1 AND s.standing IS DISTINCT FROM 'away' FOR KEY SHARE OF i");
+    let sql = select_inboxes!("WHERE i.id = $1 FOR KEY SHARE OF i");
     if tx.first(sql, &[&inbox], read).await?.is_none() {
         return Ok(false);
     }

@@ -52,7 +52,9 @@ pub(super) async fn append(tx: &Tx, submissions: &[Submission]) -> Result<Vec<Ap
 async fn versions<'a>(tx: &Tx, stores: &HashSet<&'a StoreId>) -> Result<HashMap<String, Option<u64>>> {
     let ids: Vec<&'a str> = stores.iter().map(|store| store.as_str()).collect();
     let sql = "SELECT id, CASE WHEN standing IS NULL THEN config_version END FROM stores WHERE id = ANY($1) AND deleted_at IS NULL";
-    let found = tx.all(sql, &[&ids], |row| Ok((row.try_get(0)?, row.try_get::<_, Option<i64>>(1)?.map(to_u64)))).await?;
+    let found = tx
+        .all(sql, &[&ids], |row| Ok((row.try_get(0)?, row.try_get::<_, Option<i64>>(1)?.map(to_u64))))
+        .await?;
     Ok(found.into_iter().collect())
 }
 

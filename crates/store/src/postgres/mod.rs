@@ -2,12 +2,14 @@
 //!
 //! Every verb is one transaction on a connection of a pool. What is done stands in one file per subject, twins of
 //! the files of `sqlite`; `verbs` sends the trait's verbs there, save those of the subjects with a trait of their
-//! own. `identity`, `directory` and `pulse` are for several databases (see `sharded`). `connection` makes connections, `notices` hears what other nodes tell, `tx` is what a verb works with, `partitions` makes the parts of days,
+//! own. `identity`, `directory`, `pulse`, `departure` and `transfer` are for several databases
+//! (see `sharded`). `connection` makes connections, `notices` hears what other nodes tell, `tx` is what a verb works with, `partitions` makes the parts of days,
 //! `rows` turns rows into domain types and back, and `migrate` brings the schema up to date.
 
 mod audit;
 mod claims;
 mod connection;
+mod departure;
 mod directory;
 mod errors;
 mod figures;
@@ -31,6 +33,7 @@ mod skipping;
 mod stores;
 mod sweep;
 mod tally;
+mod transfer;
 mod tx;
 mod users;
 mod verbs;
@@ -45,9 +48,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 pub use connection::PostgresUrl;
+pub(crate) use departure::Standing;
+pub(crate) use directory::EntryState;
 pub use identity::HOME;
 pub use migrate::schema_version;
 pub(crate) use pulse::Pulse;
+pub(crate) use transfer::Transfer;
 pub(crate) use verbs::COMMITS_AT_ONCE;
 
 use crate::seal::{MasterKey, Sealer};

@@ -98,7 +98,8 @@ macro_rules! select_jobs {
     ($rest:literal) => {
         concat!(
             "SELECT j.id, j.store_id, j.filter, j.up_to, j.cursor, j.total, j.done, j.state, j.created_at \
-             FROM resend_jobs j JOIN stores s ON s.id = j.store_id AND s.deleted_at IS NULL ",
+             FROM resend_jobs j JOIN stores s ON s.id = j.store_id AND s.deleted_at IS NULL \
+             AND s.standing IS DISTINCT FROM 'away' ",
             $rest
         )
     };

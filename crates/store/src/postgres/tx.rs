@@ -129,7 +129,8 @@ impl Tx {
     /// The version of the store's configuration; `None` where the store is not there. Whoever is about to write
     /// something of the store asks for it: that is refused while the store moves to another database.
     pub(super) async fn config_version(&self, store: &StoreId) -> Result<Option<u64>> {
-        let sql = "SELECT config_version, standing IS NOT NULL FROM stores WHERE id = $1 AND deleted_at IS NULL";
+        let sql =
+            "SELECT config_version, standing IS NOT NULL FROM stores WHERE id = $1 AND deleted_at IS NULL";
         let found = self
             .first(sql, &[&store.as_str()], |row| Ok((to_u64(row.try_get(0)?), row.try_get::<_, bool>(1)?)))
             .await?;

@@ -304,7 +304,7 @@ impl PostgresStore {
         appended
     }
 
-    async fn ensure_days(&self, days: BTreeSet<i64>) -> Result<()> {
+    pub(super) async fn ensure_days(&self, days: BTreeSet<i64>) -> Result<()> {
         let missing = self.days.missing(days);
         if missing.is_empty() {
             return Ok(());

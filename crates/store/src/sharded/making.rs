@@ -10,6 +10,7 @@ use bocau_domain::{Actor, StoreId, StoreInfo, Timestamp};
 
 use super::ShardedStore;
 use super::part::{Part, ask};
+use crate::postgres::Standing;
 use crate::{NotChanged, Result, Store, StoreError};
 
 /// A store that was begun so long ago and is not there is nobody's any more.
@@ -31,19 +32,31 @@ impl ShardedStore {
         let part = self.part(self.directory.place_named(&shard)?)?;
         let made = match part.create_store(store.clone(), by).await? {
             Ok(()) => store,
-            Err(NotChanged::Taken) => match part.find_store(&store.id).await? {
-                // Whoever made it did not get to tell; it is theirs or ours, and called the same.
-                Some(found) if found.name == store.name => found,
-                Some(_) | None => return Ok(Err(NotChanged::Taken)),
-            },
-            Err(reason) => {
-                ask!(home, |db| db.unmake_store(&store.id, &shard))?;
-                return Ok(Err(reason));
+            Err(NotChanged::Taken) => {
+                match (ask!(part, |db| db.standing(&store.id))?, part.find_store(&store.id).await?) {
+                    // Whoever made it did not get to tell; it is theirs or ours, and called the same.
+                    (Some(Standing::Here), Some(found)) if found.name == store.name => found,
+                    (Some(Standing::Here) | None, _) => return Ok(Err(NotChanged::Taken)),
+                    // Another of this id has been here and moved on; what is left of it goes soon.
+                    (Some(_), _) => return self.not_made(&store.id, &shard, NotChanged::BeingDeleted).await,
+                }
             }
+            Err(reason) => return self.not_made(&store.id, &shard, reason).await,
         };
         ask!(home, |db| db.finish_store(&made, &shard))?;
         self.directory.forget(&made.id);
         Ok(Ok(()))
+    }
+
+    async fn not_made(
+        &self,
+        store: &StoreId,
+        shard: &str,
+        reason: NotChanged,
+    ) -> Result<std::result::Result<(), NotChanged>> {
+        let home = self.home();
+        ask!(home, |db| db.unmake_store(store, shard))?;
+        Ok(Err(reason))
     }
 
     pub(super) async fn rename(
@@ -85,7 +98,8 @@ impl ShardedStore {
                 Err(error) => tracing::warn!(%error, %store, shard, "a store stays half made"),
             }
         }
-        Ok(())
+        self.tend_moves().await?;
+        self.let_go().await
     }
 
     async fn end_making(&self, part: &Part, store: &StoreId, shard: &str) -> Result<()> {

@@ -9,6 +9,7 @@
 //! - `directory`: where a store is, remembered
 //! - `verbs`, `subjects`: each verb of the trait, to where it belongs
 //! - `making`: stores are made, renamed and deleted
+//! - `relocation`: a store moves from one to another while it is used
 //! - `part_verbs`: every verb of one database, with `forward` to write them down shortly
 
 mod directory;
@@ -16,6 +17,7 @@ mod forward;
 mod making;
 mod part;
 mod part_verbs;
+mod relocation;
 mod subjects;
 mod verbs;
 
@@ -28,6 +30,7 @@ use crate::postgres::{HOME, PostgresOptions};
 use crate::{Result, StoreError};
 use directory::Directory;
 use part::{Opening, Part};
+pub use relocation::{MoveStep, ShardReport};
 
 /// How to open a [`ShardedStore`].
 #[derive(Debug, Clone)]

@@ -79,7 +79,9 @@ impl Part {
                 tracing::error!(shard = name, %error, "a shard does not answer; its stores wait for it");
                 State::Down(None, error.to_string())
             }
-            Err(StoreError::Refused(why)) => return Err(StoreError::Refused(format!("the shard {name}: {why}"))),
+            Err(StoreError::Refused(why)) => {
+                return Err(StoreError::Refused(format!("the shard {name}: {why}")));
+            }
             Err(error) => return Err(error),
         };
         let part = Self::new(name, url, state);
@@ -170,7 +172,11 @@ impl Part {
             match &next {
                 State::Up(_) => tracing::info!(shard = self.name, "the database answers again"),
                 State::Down(_, why) if matches!(state, State::Up(_)) => {
-                    tracing::error!(shard = self.name, why, "the database does not answer; its stores wait for it");
+                    tracing::error!(
+                        shard = self.name,
+                        why,
+                        "the database does not answer; its stores wait for it"
+                    );
                 }
                 State::Down(..) => {}
             }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use bocau_domain::{
-    Actor, ApiKey, ApiKeyId, Attempt, AuditEntry, AuditId, Delivery, DeliveryId, Email, Event, EventId, Inbox,
-    InboxAnswer, InboxId, InboxRequest, ResendJobId, StoreId, StoreInfo, Timestamp, User, UserChange, UserId,
-    Webhook, WebhookChange, WebhookId,
+    Actor, ApiKey, ApiKeyId, Attempt, AuditEntry, AuditId, Delivery, DeliveryId, Email, Event, EventId,
+    Inbox, InboxAnswer, InboxId, InboxRequest, ResendJobId, StoreId, StoreInfo, Timestamp, User, UserChange,
+    UserId, Webhook, WebhookChange, WebhookId,
 };
 use secrecy::SecretString;
 use tokio::sync::broadcast;
@@ -15,9 +15,10 @@ use super::forward::{people_verbs, verbs_of_part};
 use super::part::{Part, ask};
 use crate::postgres::COMMITS_AT_ONCE;
 use crate::{
-    Advanced, Appended, AttemptRecord, AuditNote, ClaimRef, ClaimRequest, Claimed, DeliveryFilter, DueWebhook,
-    NewResendJob, NotChanged, Notice, Overview, OverviewSpan, Page, Recorded, Resend, ResendJob, Result, Routes,
-    Session, SessionRecord, Shards, SignInLink, StatusCounts, Store, StorePlace, Submission, WebhookChanged,
+    Advanced, Appended, AttemptRecord, AuditNote, ClaimRef, ClaimRequest, Claimed, DeliveryFilter,
+    DueWebhook, NewResendJob, NotChanged, Notice, Overview, OverviewSpan, Page, Recorded, Resend, ResendJob,
+    Result, Routes, Session, SessionRecord, Shards, SignInLink, StatusCounts, Store, StorePlace, Submission,
+    WebhookChanged,
 };
 
 people_verbs!(verbs_of_part);

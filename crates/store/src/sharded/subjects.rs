@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bocau_domain::{
-    Actor, AuditEntry, AuditId, Email, Inbox, InboxAnswer, InboxId, InboxRequest, ResendJobId, StoreId, Timestamp,
-    User, UserChange, UserId, WebhookId,
+    Actor, AuditEntry, AuditId, Email, Inbox, InboxAnswer, InboxId, InboxRequest, ResendJobId, StoreId,
+    Timestamp, User, UserChange, UserId, WebhookId,
 };
 use secrecy::SecretString;
 
@@ -139,9 +139,8 @@ impl Inboxes for ShardedStore {
     }
 
     async fn add_inbox_request(&self, request: InboxRequest) -> Result<bool> {
-        let added = self.first_of_all(async |part| {
-            Ok(part.add_inbox_request(request.clone()).await?.then_some(()))
-        });
+        let added =
+            self.first_of_all(async |part| Ok(part.add_inbox_request(request.clone()).await?.then_some(())));
         Ok(added.await?.is_some())
     }
 

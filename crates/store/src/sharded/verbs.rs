@@ -38,7 +38,10 @@ pub(super) use at;
 
 impl ShardedStore {
     /// The first answer of any database. None only where all of them say so.
-    pub(super) async fn first_of_all<'a, T, F>(&'a self, ask: impl Fn(&'a Part) -> F + Send + Sync) -> Result<Option<T>>
+    pub(super) async fn first_of_all<'a, T, F>(
+        &'a self,
+        ask: impl Fn(&'a Part) -> F + Send + Sync,
+    ) -> Result<Option<T>>
     where
         T: Send,
         F: Future<Output = Result<Option<T>>> + Send,
@@ -55,7 +58,10 @@ impl ShardedStore {
     }
 
     /// The answers of all databases together.
-    pub(super) async fn all_of_all<'a, T, F>(&'a self, ask: impl Fn(&'a Part) -> F + Send + Sync) -> Result<Vec<T>>
+    pub(super) async fn all_of_all<'a, T, F>(
+        &'a self,
+        ask: impl Fn(&'a Part) -> F + Send + Sync,
+    ) -> Result<Vec<T>>
     where
         T: Send,
         F: Future<Output = Result<Vec<T>>> + Send,
