@@ -17,6 +17,7 @@ mod publishing;
 mod restore;
 mod secrets;
 mod server;
+mod shard_moves;
 mod shards;
 mod stopping;
 mod users;

@@ -75,17 +75,18 @@ impl<'a> Transfer<'a> {
         Ok(Self { from, into, target, store: store.clone(), copied_up_to })
     }
 
-    /// Copies the next deliveries; answers how many there were, and 0 at the end.
-    pub(crate) async fn copy_some(&mut self) -> Result<u64> {
+    /// Copies the next deliveries; answers how many there were, and whether they were the last for now: while the
+    /// store is used there are always more.
+    pub(crate) async fn copy_some(&mut self) -> Result<(u64, bool)> {
         let range = self.range_after(self.copied_up_to).await?;
         if range.up_to == LAST && self.count_from(range).await? == 0 {
-            return Ok(0);
+            return Ok((0, true));
         }
         let copied = self.copy(range).await?;
         let last = "SELECT id FROM deliveries WHERE store_id = $1 ORDER BY id DESC LIMIT 1";
         let last = self.into.query_opt(last, &[&self.store.as_str()]).await?;
         self.copied_up_to = last.map_or(Ok(FIRST), |row| row.try_get(0))?;
-        Ok(copied)
+        Ok((copied, range.up_to == LAST))
     }
 
     /// Compares both sides and copies what differs; answers how many deliveries were compared and how many copied.

@@ -234,12 +234,11 @@ impl ShardedStore {
         into.expect_store(info).await?;
         let mut transfer = Transfer::begin(&from, &into, store).await?;
         if from.standing(store).await? != Some(Standing::Away) {
-            let mut copied = 0;
-            loop {
-                match transfer.copy_some().await? {
-                    0 => break,
-                    some => copied += some,
-                }
+            let (mut copied, mut is_last) = (0, false);
+            while !is_last {
+                let some;
+                (some, is_last) = transfer.copy_some().await?;
+                copied += some;
                 tell(MoveStep::Copied(copied));
                 pause(BREATH).await;
             }
