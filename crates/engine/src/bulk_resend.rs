@@ -79,7 +79,9 @@ impl Engine {
                 let pause = match advanced {
                     Ok(Some(advanced)) => {
                         for webhook in advanced.webhooks {
-                            flow.iter().for_each(|flow| flow.note_due(webhook, now));
+                            if let Ok(flow) = &flow {
+                                flow.note_due(webhook, now);
+                            }
                         }
                         let is_running = advanced.job.state == ResendJobState::Running;
                         let seen = engine.clock().monotonic();

@@ -11,6 +11,8 @@ use crate::clock::EngineClock;
 
 /// The pause after everything that is over has been removed.
 const PAUSE: Duration = Duration::from_mins(1);
+/// How often it is looked for stores that a process left between two databases: they stand still until then.
+const TEND_EVERY: Duration = Duration::from_secs(10);
 /// The pause between two batches while there is more.
 const BREATH: Duration = Duration::from_millis(20);
 
@@ -21,7 +23,7 @@ pub async fn tend_shards(store: Arc<dyn Store>, clock: Arc<dyn EngineClock>, sto
             tracing::warn!(%error, "what was left between two databases cannot be looked for; trying again");
         }
         tokio::select! {
-            () = clock.sleep(PAUSE) => {}
+            () = clock.sleep(TEND_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -29,7 +29,7 @@ pub(crate) struct ListArgs {
 pub(crate) struct MoveArgs {
     /// The store
     store: StoreId,
-    /// The name of the database to move it to; `home` for that of BOCAU_DATABASE_URL
+    /// The name of the database to move it to; `home` for that of `BOCAU_DATABASE_URL`
     #[arg(long, value_name = "NAME")]
     to: String,
     #[command(flatten)]

@@ -19,8 +19,8 @@ const MASTER_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const BEFORE: usize = 3_000;
 /// How long a publisher may hear 503 while the store stands still.
 const STILL_MAX: Duration = Duration::from_secs(10);
-/// A store whose mover died goes on within this by itself: the servers look every minute.
-const GOES_ON_MAX: Duration = Duration::from_secs(75);
+/// A store whose mover died goes on within this by itself: the servers look every ten seconds.
+const GOES_ON_MAX: Duration = Duration::from_secs(15);
 /// Attempts in flight to the webhook on the two nodes.
 const IN_FLIGHT: usize = 20;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bocau_engine::{EngineClock as _, SystemClock};
-use bocau_testkit::{Receiver, TestDatabase};
+use bocau_testkit::{Gate, Receiver, Reply, TestDatabase};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -26,7 +26,8 @@ const GOES: &str = "goes";
 
 /// A home and a shard on one server, and a shard on a server of its own.
 struct Installation {
-    home: TestDatabase,
+    home: String,
+    _home: Option<TestDatabase>,
     stays: TestDatabase,
     goes: PostgresServer,
     receiver: Receiver,
@@ -34,8 +35,10 @@ struct Installation {
 
 impl Installation {
     async fn make() -> Self {
+        let home = TestDatabase::make().await;
         Self {
-            home: TestDatabase::make().await,
+            home: home.url_text(),
+            _home: Some(home),
             stays: TestDatabase::make().await,
             goes: PostgresServer::make().await,
             receiver: Receiver::start().await,
@@ -45,7 +48,7 @@ impl Installation {
     fn node(&self) -> Home {
         let shards = format!("stays={}, goes={}", self.stays.url_text(), self.goes.url());
         Home::new()
-            .with("BOCAU_DATABASE_URL", &self.home.url_text())
+            .with("BOCAU_DATABASE_URL", &self.home)
             .with("BOCAU_DATABASE_SHARDS", &shards)
             .with("BOCAU_MASTER_KEY", MASTER_KEY)
     }
@@ -247,4 +250,33 @@ async fn a_server_that_starts_while_a_shard_hangs_takes_it_in_when_it_answers() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_starts_while_a_shard_is_gone_takes_it_in_when_it_is_there() {
     starts_without(Away::Stopped).await;
+}
+
+/// Nobody can be let in without the home, where the keys are; but what was taken in is delivered.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_home_hangs_what_was_taken_in_is_delivered() {
+    const EVENTS: usize = 60;
+    let (home, gate) = (PostgresServer::make().await, Gate::new());
+    let installation = Installation { home: home.url(), _home: None, ..Installation::make().await };
+    let server = installation.with_stores().await;
+    let api = server.api();
+    installation.receiver.default_reply(Reply::acknowledged().behind(&gate));
+    let mut events = Vec::new();
+    for number in 0..EVENTS {
+        let store = if number % 2 == 0 { STAYS } else { GOES };
+        events.push(id_of(publish(&api, store).await.expect(202)));
+    }
+    home.freeze();
+    look_for(FOUND_OUT_MAX, async || (api.get("/readyz").await.status == 503).then_some(())).await;
+    gate.open();
+    for event in &events {
+        installation.wait_for(event).await;
+    }
+    let refused = api.get("/api/v1/stores").await;
+    assert_eq!(refused.status, 503, "{}", refused.text);
+    home.thaw();
+    look_for(BACK_MAX, async || (api.get("/readyz").await.status == 200).then_some(())).await;
+    publish_and_see(&installation, &api, STAYS).await;
+    publish_and_see(&installation, &api, GOES).await;
+    server.stop().await;
 }

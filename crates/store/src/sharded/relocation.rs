@@ -161,11 +161,11 @@ impl ShardedStore {
         let carried = {
             let carry = self.carry(source, target, info, tell, &mut is_arriving);
             // Nobody stands still for a server that hangs.
-            let (mut from, mut into) = (source.reach()?.1, target.reach()?.1);
+            let (mut old_state, mut new_state) = (source.reach()?.1, target.reach()?.1);
             tokio::select! {
                 carried = carry => carried,
-                error = source.gone(&mut from) => Err(error),
-                error = target.gone(&mut into) => Err(error),
+                error = source.gone(&mut old_state) => Err(error),
+                error = target.gone(&mut new_state) => Err(error),
             }
         };
         if let (Err(error), false) = (&carried, is_arriving) {
@@ -173,7 +173,7 @@ impl ShardedStore {
             let from = source.open_store()?;
             match from.standing(&info.id).await? {
                 Some(Standing::Draining | Standing::Away) => {
-                    from.set_standing(&info.id, Standing::Here).await?
+                    from.set_standing(&info.id, Standing::Here).await?;
                 }
                 Some(Standing::Here) => {}
                 // It was deleted meanwhile.
@@ -225,15 +225,15 @@ impl ShardedStore {
         is_arriving: &mut bool,
     ) -> Result<()> {
         let store = &info.id;
-        let (from, into) = (source.open_store()?, target.open_store()?);
-        if into.standing(store).await? == Some(Standing::Here) {
+        let (old, new) = (source.open_store()?, target.open_store()?);
+        if new.standing(store).await? == Some(Standing::Here) {
             // It arrived, and whoever brought it did not get to tell.
             *is_arriving = true;
             return Ok(());
         }
-        into.expect_store(info).await?;
-        let mut transfer = Transfer::begin(&from, &into, store).await?;
-        if from.standing(store).await? != Some(Standing::Away) {
+        new.expect_store(info).await?;
+        let mut transfer = Transfer::begin(&old, &new, store).await?;
+        if old.standing(store).await? != Some(Standing::Away) {
             let (mut copied, mut is_last) = (0, false);
             while !is_last {
                 let some;
@@ -245,8 +245,8 @@ impl ShardedStore {
             // What changed meanwhile is found now, so that little is left for when the store stands still.
             let (compared, mended) = transfer.mend().await?;
             tell(MoveStep::Compared(compared, mended));
-            self.drain(&from, store, tell).await?;
-            from.set_standing(store, Standing::Away).await?;
+            self.drain(&old, store, tell).await?;
+            old.set_standing(store, Standing::Away).await?;
         }
         tell(MoveStep::Still);
         let (compared, mended) = transfer.mend().await?;
@@ -320,7 +320,7 @@ impl ShardedStore {
             match ask!(part, |db| db.note_left(&store)) {
                 Ok(()) => ask!(home, |db| db.forget_moved(&store))?,
                 Err(error) => {
-                    tracing::warn!(%error, %store, old, "the old place of a store does not hear that it moved")
+                    tracing::warn!(%error, %store, old, "the old place of a store does not hear that it moved");
                 }
             }
         }

@@ -191,6 +191,6 @@ impl ResendJobs for ShardedStore {
     }
 
     async fn running_resend_jobs(&self) -> Result<Vec<ResendJob>> {
-        self.all_of_all(|part| part.running_resend_jobs()).await
+        self.all_of_all(ResendJobs::running_resend_jobs).await
     }
 }

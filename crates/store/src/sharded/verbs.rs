@@ -217,7 +217,7 @@ impl Store for ShardedStore {
     }
 
     async fn due_webhooks(&self) -> Result<Vec<DueWebhook>> {
-        self.all_of_all(|part| part.due_webhooks()).await
+        self.all_of_all(Store::due_webhooks).await
     }
 
     async fn next_due(&self, webhooks: Vec<WebhookId>) -> Result<Vec<DueWebhook>> {
