@@ -265,7 +265,7 @@ fn shards_are_named_databases_beside_a_home_and_hide_their_passwords() {
     assert!(
         environment(&[home, ("BOCAU_DATABASE_SHARDS", "")]).expect("can be used").database_shards.is_empty()
     );
-    let refused = |settings: &[(&str, &str)]| environment(settings).expect_err("refused").to_string();
+    let refused = |settings: &[(&str, &str)]| environment(settings).expect_err("refused");
     let error = refused(&[("BOCAU_DATABASE_SHARDS", shards)]);
     assert!(error.contains("BOCAU_DATABASE_SHARDS") && error.contains("database_url"), "{error}");
     for (shards, problem) in [

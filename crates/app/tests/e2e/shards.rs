@@ -85,32 +85,32 @@ async fn publish(api: &Api, store: &str) -> Answer {
     api.send(Method::POST, &path, event.to_string()).await.expect("an answer")
 }
 
-fn id_of(answer: Value) -> String {
+fn id_of(answer: &Value) -> String {
     answer["id"].as_str().expect("an id").to_owned()
 }
 
 /// Publishes and waits until it has arrived.
 async fn publish_and_see(installation: &Installation, api: &Api, store: &str) {
-    let event = id_of(publish(api, store).await.expect(202));
+    let event = id_of(&publish(api, store).await.expect(202));
     installation.wait_for(&event).await;
 }
 
 /// Publishes on and on until stopped; answers each status with how long it took, and what was answered 202.
 async fn keep_publishing(api: Api, store: &'static str, stop: tokio::sync::watch::Receiver<bool>) -> Story {
     let clock = SystemClock::new();
-    let mut story = Story::default();
+    let mut told = Story::default();
     while !*stop.borrow() {
         let began = clock.monotonic();
         let answer = publish(&api, store).await;
         let took = clock.monotonic().saturating_sub(began);
         match answer.status {
-            202 => story.accepted.push((id_of(answer.body), took)),
-            503 if answer.headers.contains_key("retry-after") => story.refused.push(took),
+            202 => told.accepted.push((id_of(&answer.body), took)),
+            503 if answer.headers.contains_key("retry-after") => told.refused.push(took),
             other => panic!("{store}: {other}: {}", answer.text),
         }
         clock.sleep(Duration::from_millis(10)).await;
     }
-    story
+    told
 }
 
 #[derive(Default)]
@@ -264,7 +264,7 @@ async fn while_the_home_hangs_what_was_taken_in_is_delivered() {
     let mut events = Vec::new();
     for number in 0..EVENTS {
         let store = if number % 2 == 0 { STAYS } else { GOES };
-        events.push(id_of(publish(&api, store).await.expect(202)));
+        events.push(id_of(&publish(&api, store).await.expect(202)));
     }
     home.freeze();
     look_for(FOUND_OUT_MAX, async || (api.get("/readyz").await.status == 503).then_some(())).await;

@@ -66,7 +66,7 @@ impl<'a> Transfer<'a> {
         let last = "SELECT id FROM deliveries WHERE store_id = $1 ORDER BY id DESC LIMIT 1";
         let last = into.query_opt(last, &[&store.as_str()]).await?;
         let copied_up_to = last.map_or(Ok(FIRST), |row| row.try_get(0))?;
-        for table in ["events", "deliveries", "attempts", "audit_log"] {
+        for table in ["events", "deliveries", "attempts", "audit_log", "stores"] {
             let staging = format!(
                 "CREATE TEMP TABLE incoming_{table} ON COMMIT DELETE ROWS AS SELECT * FROM {table} WITH NO DATA"
             );
@@ -131,15 +131,17 @@ impl<'a> Transfer<'a> {
         self.stream("audit_log", "incoming_audit_log", &log).await?;
         let keep = "INSERT INTO audit_log SELECT * FROM incoming_audit_log ON CONFLICT DO NOTHING";
         self.into.batch_execute(keep).await?;
-        let own = "SELECT name, created_at, config_version FROM stores WHERE id = $1";
-        let row = self.from.query_one(own, &[&self.store.as_str()]).await?;
-        let (name, created_at, version): (String, i64, i64) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let stand = "UPDATE stores SET name = $2, created_at = $3, config_version = $4, standing = NULL \
-                     WHERE id = $1 AND standing = 'away' AND deleted_at IS NULL";
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-            [&self.store.as_str(), &name, &created_at, &(version + 1)];
-        if self.into.execute(stand, &values).await? == 0 {
+        let own = format!("SELECT {{columns}} FROM stores WHERE id = '{}'", self.store);
+        self.stream("stores", "incoming_stores", &own).await?;
+        // The version is one that no node has seen here, also where the store has been here before.
+        let columns = columns(&self.into, "stores").await?;
+        let own = columns.split(", ").filter(|column| !["id", "config_version", "standing"].contains(column));
+        let own = own.map(|column| format!("{column} = i.{column}")).collect::<Vec<_>>().join(", ");
+        let stand = format!(
+            "UPDATE stores s SET {own}, config_version = i.config_version + 1, standing = NULL \
+             FROM incoming_stores i WHERE s.id = i.id AND s.standing = 'away' AND s.deleted_at IS NULL"
+        );
+        if self.into.execute(&stand, &[]).await? == 0 {
             return Err(StoreError::Refused(format!("{} does not wait in the target", self.store)));
         }
         self.tell().await
