@@ -41,12 +41,13 @@ pub async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Whether requests can be served: the database reads and writes, and the server is not stopping.
+/// Whether requests can be served: the database reads and writes, and the server is not stopping. Where stores are
+/// spread over several databases, the home and one of its shards do; a line names each that does not.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
     (status = 200, description = "Ready.", body = String, content_type = "text/plain"),
     (status = 503, description = "Not ready; the detail says why.", body = crate::v1::ProblemRef, content_type = "application/problem+json"),
 ))]
-pub async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
+pub async fn readyz(State(api): State<Api>) -> Result<String, Problem> {
     if api.engine().is_stopping() {
         return Err(Problem::shutting_down());
     }
@@ -54,7 +55,12 @@ pub async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
         Ok(()) => api.write_probe().check(&api).await,
         Err(error) => Err(error),
     };
-    works.map(|()| "ready\n").map_err(|error| {
+    let ready = || {
+        let silent = api.engine().store().shard_states().into_iter();
+        let silent = silent.filter_map(|shard| Some(format!("shard {}: {}\n", shard.name, shard.problem?)));
+        ["ready\n".to_owned()].into_iter().chain(silent).collect()
+    };
+    works.map(|()| ready()).map_err(|error| {
         let detail = text(format!("Cơ sở dữ liệu: {error}."), format!("Database: {error}."));
         Problem::new(Kind::Unavailable, detail).retry_after(5)
     })
@@ -68,6 +74,10 @@ pub async fn metrics(State(api): State<Api>) -> Response {
     {
         ::metrics::gauge!("bocau_attempts_in_flight").set(in_flight as f64);
         ::metrics::gauge!("bocau_lane_waiting").set(waiting as f64);
+    }
+    for shard in api.engine().store().shard_states() {
+        let is_up = if shard.problem.is_none() { 1.0 } else { 0.0 };
+        ::metrics::gauge!("bocau_shard_up", "shard" => shard.name).set(is_up);
     }
     let Some(handle) = api.metrics() else { return StatusCode::NOT_FOUND.into_response() };
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()

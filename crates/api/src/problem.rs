@@ -334,6 +334,13 @@ impl From<StoreError> for Problem {
                 );
                 Self::new(Kind::Unavailable, detail).retry_after(5)
             }
+            StoreError::Moving => {
+                let detail = text(
+                    "Cửa hàng đang được chuyển sang cơ sở dữ liệu khác. Không có gì được ghi. Hãy gửi lại yêu cầu sau ít giây.",
+                    "The store is being moved to another database. Nothing was written. Send the request again in a few seconds.",
+                );
+                Self::new(Kind::Unavailable, detail).retry_after(5)
+            }
             StoreError::Corrupt(_) | StoreError::Refused(_) => {
                 tracing::error!(%error, "a request failed because of the database");
                 Self::internal()

@@ -98,7 +98,9 @@ impl Server {
         let Storage { store, master_key } = storage;
         let demo = if with_demo { Some(Demo::prepare(&*store, &*clock).await?) } else { None };
 
-        let connections_max = http_server::connections_max(config.lanes.total);
+        // The attempts in flight are limited for each database.
+        let in_flight_max = config.lanes.total * (1 + config.database_shards.len());
+        let connections_max = http_server::connections_max(in_flight_max);
         let bootstrap_key = config.bootstrap_api_key.clone();
         let (role, name) = (config.role, config.node_name.clone());
         let inbox = InboxListener::start(store.clone(), clock.clone(), Arc::new(SystemRng))?;

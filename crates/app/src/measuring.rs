@@ -68,6 +68,7 @@ fn describe() {
     describe_gauge!("bocau_nodes", "Nodes of late by state: alive (heard of within 30 s) or silent");
     describe_gauge!("bocau_node_info", "1, with this node's name, role and version");
     describe_gauge!("bocau_attempts_in_flight", "Attempts under way");
+    describe_gauge!("bocau_shard_up", "Whether a database of several answers: 1, or 0 where it does not");
     describe_gauge!("bocau_lane_waiting", "Deliveries that are due and wait for their turn");
 }
 

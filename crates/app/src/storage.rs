@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use bocau_domain::Rng;
 use bocau_engine::{SystemClock, SystemRng};
-use bocau_store::postgres::{PostgresOptions, PostgresStore};
+use bocau_store::postgres::{PostgresOptions, PostgresStore, PostgresUrl};
 use bocau_store::seal::MASTER_KEY_FILE;
+use bocau_store::sharded::{ShardedOptions, ShardedStore};
 use bocau_store::sqlite::{self, DATABASE_FILE, SqliteOptions, SqliteStore};
 use bocau_store::{MasterKey, Store, StoreError};
 
@@ -30,10 +31,14 @@ impl Storage {
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let master_key = master_key(config, &*rng)?;
         let store: Arc<dyn Store> = if let Some(url) = &config.database_url {
-            let options = PostgresOptions::new(url.clone(), master_key.clone(), rng);
-            let options = PostgresOptions { migrates: config.migrate_on_start, ..options };
-            let opened = PostgresStore::open(options).await.map_err(plain);
-            Arc::new(opened.with_context(|| format!("the database {url}"))?)
+            if config.database_shards.is_empty() {
+                let options = PostgresOptions::new(url.clone(), master_key.clone(), rng);
+                let opened =
+                    open_alone(PostgresOptions { migrates: config.migrate_on_start, ..options }).await;
+                Arc::new(opened.map_err(plain).with_context(|| format!("the database {url}"))?)
+            } else {
+                Arc::new(open_shards(config, url, &master_key, &rng).await?)
+            }
         } else {
             check_not_moved(config)?;
             let options = SqliteOptions::new(&config.data_dir, master_key.clone(), rng);
@@ -61,6 +66,36 @@ fn check_not_moved(config: &Config) -> anyhow::Result<()> {
             path.display()
         ),
     }
+}
+
+/// Opens a database that no others belong to.
+async fn open_alone(options: PostgresOptions) -> Result<PostgresStore, StoreError> {
+    let store = PostgresStore::open(options).await?;
+    store.check_alone().await?;
+    Ok(store)
+}
+
+/// Opens the databases that the configuration spreads stores over.
+pub(crate) async fn open_sharded(config: &Config) -> anyhow::Result<ShardedStore> {
+    config.check_data_dir()?;
+    let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+    let url = config.database_url.as_ref().context("BOCAU_DATABASE_URL is not set")?;
+    open_shards(config, url, &master_key(config, &*rng)?, &rng).await
+}
+
+async fn open_shards(
+    config: &Config,
+    url: &PostgresUrl,
+    master_key: &MasterKey,
+    rng: &Arc<dyn Rng>,
+) -> anyhow::Result<ShardedStore> {
+    let options = |url: &PostgresUrl| {
+        let options = PostgresOptions::new(url.clone(), master_key.clone(), rng.clone());
+        PostgresOptions { migrates: config.migrate_on_start, ..options }
+    };
+    let shards = config.database_shards.iter().map(|(name, url)| (name.clone(), options(url))).collect();
+    let opened = ShardedStore::open(ShardedOptions { home: options(url), shards }).await;
+    opened.map_err(plain).with_context(|| format!("the database {url}"))
 }
 
 /// Opens a database on a thread that may wait.
@@ -138,6 +173,6 @@ pub fn plain(error: StoreError) -> anyhow::Error {
         StoreError::Unavailable(text) | StoreError::Corrupt(text) | StoreError::Refused(text) => {
             anyhow::anyhow!(text)
         }
-        StoreError::Closed => error.into(),
+        StoreError::Moving | StoreError::Closed => error.into(),
     }
 }

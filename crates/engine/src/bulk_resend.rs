@@ -5,11 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bocau_domain::{Actor, ResendJobId, ResendJobState, StoreId};
+use bocau_domain::{Actor, ResendJobState, StoreId};
 use bocau_store::resend_jobs::{NewResendJob, ResendJob};
-use bocau_store::{DeliveryFilter, NotChanged, Result};
+use bocau_store::{DeliveryFilter, NotChanged, Result, StoreError};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, PublishError};
 
 /// Deliveries that one transaction asks for.
 const BATCH_MAX: usize = 200;
@@ -34,31 +34,54 @@ impl Engine {
             let created = engine.store().create_resend_job(job, &by).await?;
             if let Ok(job) = &created {
                 engine.tell_job(job);
-                engine.run_bulk_resend(job.id);
+                engine.run_bulk_resend(job);
             }
             Ok(created)
         })
         .await
     }
 
-    /// Goes on with the jobs that were running when the last run ended.
+    /// Goes on with the jobs that were running when the last run ended; those of a database that does not answer
+    /// when it does.
     pub(crate) async fn resume_bulk_resends(self: &Arc<Self>) -> Result<()> {
-        for job in self.store().running_resend_jobs().await? {
-            self.run_bulk_resend(job.id);
+        let [first, others @ ..] = self.flows() else { return Ok(()) };
+        for job in first.store.running_resend_jobs().await? {
+            self.run_bulk_resend(&job);
+        }
+        for flow in others {
+            let (engine, flow) = (self.clone(), flow.clone());
+            self.spawn_until_stop(async move {
+                loop {
+                    if let Ok(jobs) = flow.store.running_resend_jobs().await {
+                        return jobs.iter().for_each(|job| engine.run_bulk_resend(job));
+                    }
+                    flow.clock().sleep(STORE_PAUSE).await;
+                }
+            });
         }
         Ok(())
     }
 
-    fn run_bulk_resend(self: &Arc<Self>, id: ResendJobId) {
+    fn run_bulk_resend(self: &Arc<Self>, job: &ResendJob) {
+        let (id, store) = (job.id, job.store.clone());
         let engine = self.clone();
         self.spawn_until_stop(async move {
             let mut told_at: Option<Duration> = None;
             loop {
                 let now = engine.clock().now();
-                let pause = match engine.store().advance_resend_job(id, BATCH_MAX, now).await {
+                // The store may have moved since the last batch.
+                let flow = engine.flow_of(&store).await.map(|(_, flow)| flow.clone());
+                let advanced = match &flow {
+                    Ok(flow) => flow.store.advance_resend_job(id, BATCH_MAX, now).await,
+                    Err(PublishError::Store(error)) => Err(error.clone()),
+                    Err(_) => return,
+                };
+                let pause = match advanced {
                     Ok(Some(advanced)) => {
                         for webhook in advanced.webhooks {
-                            engine.note_due(webhook, now);
+                            if let Ok(flow) = &flow {
+                                flow.note_due(webhook, now);
+                            }
                         }
                         let is_running = advanced.job.state == ResendJobState::Running;
                         let seen = engine.clock().monotonic();
@@ -73,6 +96,9 @@ impl Engine {
                     }
                     Ok(None) => return,
                     Err(error) => {
+                        if matches!(error, StoreError::Moving) {
+                            engine.store().forget_shard_of(&store);
+                        }
                         tracing::warn!(%error, job = %id, "a bulk resend waits for the database");
                         STORE_PAUSE
                     }

@@ -21,7 +21,7 @@ impl Engine {
         self.to_the_end(move |engine| async move {
             let store = webhook.store.clone();
             let created = engine.store().create_webhook(webhook, &by).await?;
-            engine.config_changed(&store, None);
+            engine.config_changed(&store, None).await;
             Ok(created)
         })
         .await
@@ -41,7 +41,7 @@ impl Engine {
             let changed = engine.store().change_webhook(&store, id, change, &by, now).await?;
             let webhook = changed.map(|changed| changed.webhook);
             let stops = webhook.as_ref().is_some_and(|webhook| !webhook.enabled);
-            engine.config_changed(&store, stops.then_some(id));
+            engine.config_changed(&store, stops.then_some(id)).await;
             Ok(webhook)
         })
         .await
@@ -51,7 +51,7 @@ impl Engine {
     pub async fn delete_webhook(self: &Arc<Self>, store: StoreId, id: WebhookId, by: Actor) -> Result<bool> {
         self.to_the_end(move |engine| async move {
             let deleted = engine.store().delete_webhook(&store, id, &by, engine.clock().now()).await?;
-            engine.config_changed(&store, deleted.then_some(id));
+            engine.config_changed(&store, deleted.then_some(id)).await;
             Ok(deleted)
         })
         .await
@@ -61,7 +61,7 @@ impl Engine {
     pub async fn delete_store(self: &Arc<Self>, id: StoreId, by: Actor) -> Result<bool> {
         self.to_the_end(move |engine| async move {
             let deleted = engine.store().delete_store(&id, &by, engine.clock().now()).await?;
-            engine.config_changed(&id, None);
+            engine.config_changed(&id, None).await;
             Ok(deleted)
         })
         .await
@@ -81,7 +81,7 @@ impl Engine {
                 let now = engine.clock().now();
                 let resend = engine.store().request_resend(&store, id, now).await?;
                 if let Resend::Accepted { webhook, .. } = &resend {
-                    engine.note_due(*webhook, now);
+                    engine.note_due(&store, *webhook, now).await;
                     engine.tell_change(&store, id);
                 }
                 Ok(resend)

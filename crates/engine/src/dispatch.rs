@@ -50,7 +50,8 @@ pub struct Dispatch {
 
 /// Why a delivery that had its turn was not sent.
 enum Unsent {
-    /// Its webhook takes nothing any more; the scheduler skips what waits for it.
+    /// Its webhook takes nothing any more, or its store moves to another database: what waits for it in the lane is
+    /// given back, and the scheduler skips what is to be skipped.
     WebhookStopped,
     /// Too little is left of the lease.
     LeaseShort,
@@ -110,6 +111,7 @@ impl Dispatch {
         let webhook = snapshot.as_ref().and_then(|snapshot| snapshot.webhook(claimed.webhook));
         match webhook {
             // What a person asks for is sent to a disabled webhook too.
+            _ if snapshot.as_ref().is_some_and(|snapshot| snapshot.is_moving) => Err(Unsent::WebhookStopped),
             Some(webhook) if webhook.enabled || claimed.trigger != Trigger::Auto => Ok(webhook.clone()),
             _ => Err(Unsent::WebhookStopped),
         }

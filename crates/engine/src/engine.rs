@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bocau_domain::address::EgressRules;
@@ -13,8 +12,11 @@ use bocau_domain::{
     WebhookId,
 };
 use bocau_store::resend_jobs::ResendJob;
-use bocau_store::{Appended, IdempotencyKey, NewDelivery, NewEvent, Notice, Store, StoreError, Submission};
+use bocau_store::{
+    Appended, IdempotencyKey, NewDelivery, NewEvent, Notice, Shard, Store, StoreError, Submission,
+};
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -22,16 +24,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::changes::{Change, Changes};
 use crate::clock::EngineClock;
-use crate::dispatch::Dispatch;
-use crate::journal::{Journal, JournalError};
-use crate::lanes::{LaneLimits, Lanes};
+use crate::flow::{Common, Flow};
+use crate::journal::JournalError;
+use crate::lanes::LaneLimits;
 use crate::notices::{self, Notices};
-use crate::recorder::Recorder;
-use crate::router::{Router, Snapshot};
-use crate::schedule::Schedule;
-use crate::scheduler::Scheduler;
-use crate::sender::{HEADER_PREFIX_DEFAULT, Sender, Transport};
-use crate::{config_poll, recorder, retention, sweeper, test_wait};
+use crate::router::Snapshot;
+use crate::sender::{HEADER_PREFIX_DEFAULT, Transport};
+use crate::{recorder, sweeper, test_wait};
 
 /// How often a submission is routed anew because the configuration changed under it.
 const ROUTING_TRIES: usize = 10;
@@ -158,28 +157,22 @@ pub struct Engine {
     parts: EngineParts,
     options: EngineOptions,
     ids: IdSource,
-    router: Arc<Router>,
-    journal: Journal,
-    lanes: Arc<Lanes>,
-    schedule: Arc<Schedule>,
-    changes: Arc<Changes>,
-    dispatch: Arc<Dispatch>,
+    /// One for each database.
+    flows: Vec<Arc<Flow>>,
+    common: Common,
     stop_begun: CancellationToken,
     /// Where the steps run, whoever calls.
     runtime: Handle,
-    /// Ends the scheduler, retention and the sweeper, then the journal, then the recorder.
-    stops: [CancellationToken; 3],
-    tasks: [TaskTracker; 3],
+    /// Ends what runs beside the flows.
+    stop: CancellationToken,
+    tasks: TaskTracker,
 }
-
-const STOP_SCHEDULER: usize = 0;
-const STOP_JOURNAL: usize = 1;
-const STOP_RECORDER: usize = 2;
 
 impl Engine {
     /// Starts the steps. What a process that died had claimed is voided first, so that it comes back.
     pub async fn start(parts: EngineParts, options: EngineOptions) -> bocau_store::Result<Arc<Self>> {
-        let heard = Notices::begin(&*parts.store).await?;
+        let shards = databases(&parts.store);
+        let mut heard = Notices::begin(&*shards[0].store).await?;
         // Where others share the database, the claims may be theirs; those of a process that died lapse.
         if !parts.store.is_shared() {
             let voided = parts.store.void_claims(parts.clock.now()).await?;
@@ -190,84 +183,29 @@ impl Engine {
                 );
             }
         }
-        let store = parts.store.clone();
-        let clock = parts.clock.clone();
-        let router = Arc::new(Router::new(store.clone()));
-        let lanes = Arc::new(Lanes::new(options.lanes));
-        let schedule = Arc::new(Schedule::default());
-        let changes = Arc::new(Changes::default());
-        let (recorder, results) =
-            Recorder::new(store.clone(), clock.clone(), router.clone(), schedule.clone(), changes.clone());
-        let sender = Sender::new(
-            clock.clone(),
-            parts.transport.clone(),
-            parts.rules.clone(),
-            options.header_prefix.clone(),
-        );
-        let dispatch = Arc::new(Dispatch {
-            lanes: lanes.clone(),
-            router: router.clone(),
-            sender,
-            recorder,
-            schedule: schedule.clone(),
-            store: store.clone(),
-            clock: clock.clone(),
-            defaults: options.policy.clone(),
-            tasks: TaskTracker::new(),
-            role: options.role,
-            is_stopping: AtomicBool::new(false),
-        });
-        let (journal, commits) =
-            Journal::new(store.clone(), clock.clone(), changes.clone(), dispatch.clone());
-        let scheduler = Scheduler {
-            schedule: schedule.clone(),
-            store: store.clone(),
-            lanes: lanes.clone(),
-            dispatch: dispatch.clone(),
-            clock: clock.clone(),
-        };
-        let stops: [CancellationToken; 3] = Default::default();
-        let tasks: [TaskTracker; 3] = Default::default();
-        tasks[STOP_SCHEDULER].spawn(scheduler.run(stops[STOP_SCHEDULER].clone()));
-        if let Some(heard) = heard {
-            let notices = Notices {
-                router: router.clone(),
-                schedule: schedule.clone(),
-                changes: changes.clone(),
-                clock: clock.clone(),
-                role: options.role,
-            };
-            tasks[STOP_SCHEDULER].spawn(notices.run(heard, stops[STOP_SCHEDULER].clone()));
-            let telling = notices::tell_others(
-                store.clone(),
-                changes.clone(),
-                clock.clone(),
-                stops[STOP_SCHEDULER].clone(),
-            );
-            tasks[STOP_SCHEDULER].spawn(telling);
-            let polling =
-                config_poll::run(store.clone(), router.clone(), clock.clone(), stops[STOP_SCHEDULER].clone());
-            tasks[STOP_SCHEDULER].spawn(polling);
+        let common = Common { changes: Arc::new(Changes::default()), progress: watch::Sender::new(0) };
+        // Only the first must be there.
+        let start = |shard| Flow::start(shard, &parts, &options, &common, heard.take());
+        let flows: Vec<Arc<Flow>> = shards.into_iter().map(start).collect();
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (store, clock) = (&parts.store, &parts.clock);
+        if store.is_shared() {
+            let changes = common.changes.clone();
+            tasks.spawn(notices::tell_others(store.clone(), changes, clock.clone(), stop.clone()));
         }
-        let (told, keep, stop) = (changes.clone(), options.retention, stops[STOP_SCHEDULER].clone());
-        tasks[STOP_SCHEDULER].spawn(retention::run(store.clone(), clock.clone(), told, keep, stop));
-        tasks[STOP_SCHEDULER].spawn(sweeper::run(store, clock, stops[STOP_SCHEDULER].clone()));
-        tasks[STOP_JOURNAL].spawn(commits.run(stops[STOP_JOURNAL].clone()));
-        tasks[STOP_RECORDER].spawn(results.run(stops[STOP_RECORDER].clone()));
+        if flows.len() > 1 {
+            tasks.spawn(sweeper::tend_shards(store.clone(), clock.clone(), stop.clone()));
+        }
         let ids = IdSource::new(parts.clock.clone(), parts.rng.clone());
         let engine = Arc::new(Self {
             parts,
             options,
             ids,
-            router,
-            journal,
-            lanes,
-            schedule,
-            changes,
-            dispatch,
+            flows,
+            common,
             stop_begun: CancellationToken::new(),
             runtime: Handle::current(),
-            stops,
+            stop,
             tasks,
         });
         engine.resume_bulk_resends().await?;
@@ -277,7 +215,9 @@ impl Engine {
     /// Takes nothing more in; what is in flight goes on. [`Engine::stop`] does the rest.
     pub fn begin_stop(&self) {
         self.stop_begun.cancel();
-        self.dispatch.is_stopping.store(true, Ordering::Relaxed);
+        for flow in &self.flows {
+            flow.begin_stop();
+        }
     }
 
     /// Whether the server is stopping.
@@ -289,23 +229,11 @@ impl Engine {
     /// Takes as long as the longest attempt in flight. The store is left open.
     pub async fn stop(&self) {
         self.begin_stop();
-        self.end(STOP_SCHEDULER).await;
-        self.end(STOP_JOURNAL).await;
-        let waiting = self.lanes.lock().purge_all();
-        let doubted = self.schedule.take_doubted().into_iter().map(|(_, claim)| claim);
-        let claims = waiting.into_iter().map(|claimed| claimed.claim).chain(doubted).collect();
-        if let Err(error) = self.parts.store.release(claims).await {
-            tracing::warn!(%error, "waiting deliveries could not be given back; they come back as interrupted");
-        }
-        self.dispatch.tasks.close();
-        self.dispatch.tasks.wait().await;
-        self.end(STOP_RECORDER).await;
-    }
-
-    async fn end(&self, step: usize) {
-        self.stops[step].cancel();
-        self.tasks[step].close();
-        self.tasks[step].wait().await;
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        // One that has to wait for its database holds up no other.
+        join_all(self.flows.iter().map(|flow| flow.stop())).await;
     }
 
     /// Ends when the server begins to stop.
@@ -360,12 +288,13 @@ impl Engine {
 
     /// Attempts in flight, and deliveries waiting in the lanes.
     pub fn lane_counts(&self) -> (usize, usize) {
-        self.lanes.lock().counts()
+        let counts = self.flows.iter().map(|flow| flow.lane_counts());
+        counts.fold((0, 0), |(all, all_waiting), (count, waiting)| (all + count, all_waiting + waiting))
     }
 
     /// The rows and bulk resends of every store that are new or change from now on.
     pub fn watch_changes(&self) -> broadcast::Receiver<Change> {
-        self.changes.watch()
+        self.common.changes.watch()
     }
 
     /// Lets other nodes know that somebody watches this store's report here, for [`crate::changes::WATCHED_FOR`].
@@ -379,36 +308,38 @@ impl Engine {
 
     /// A row has changed.
     pub(crate) fn tell_change(&self, store: &StoreId, delivery: DeliveryId) {
-        self.changes.tell(store, delivery);
+        self.common.changes.tell(store, delivery);
     }
 
     /// A bulk resend has come further.
     pub(crate) fn tell_job(&self, job: &ResendJob) {
-        self.changes.tell_job(job);
+        self.common.changes.tell_job(job);
     }
 
     /// Runs something in the background until it ends or the server stops.
     pub(crate) fn spawn_until_stop(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stops[STOP_SCHEDULER].clone();
+        let stop = self.stop.clone();
         let until_stop = async move {
             tokio::select! {
                 () = work => {}
                 () = stop.cancelled() => {}
             }
         };
-        self.tasks[STOP_SCHEDULER].spawn_on(until_stop, &self.runtime);
+        self.tasks.spawn_on(until_stop, &self.runtime);
     }
 
     /// Changes with every commit of results: who waits for one need not ask in a loop.
     pub fn progress(&self) -> watch::Receiver<u64> {
-        self.dispatch.recorder.progress()
+        self.common.progress.subscribe()
     }
 
     /// A store's webhooks have changed; `stopped` names those that were disabled or deleted by it.
-    pub(crate) fn config_changed(&self, store: &StoreId, stopped: Option<WebhookId>) {
-        self.router.forget(store);
-        if let Some(webhook) = stopped {
-            self.schedule.stop(webhook);
+    pub(crate) async fn config_changed(&self, store: &StoreId, stopped: Option<WebhookId>) {
+        for flow in &self.flows {
+            flow.forget(store);
+        }
+        if let (Some(webhook), Ok((_, flow))) = (stopped, self.flow_of(store).await) {
+            flow.stop_webhook(webhook);
         }
     }
 
@@ -422,7 +353,8 @@ impl Engine {
         debug_assert!(idempotency.as_ref().is_none_or(|key| key.key.len() <= IDEMPOTENCY_KEY_LENGTH_MAX));
         let entries = self.entries_of(&events)?;
         for _ in 0..ROUTING_TRIES {
-            let snapshot = self.snapshot(store).await?;
+            let (place, flow) = self.flow_of(store).await?;
+            let Some(snapshot) = self.snapshot(flow, store, place).await? else { continue };
             let now = self.parts.clock.now();
             let route = |(event, entry): (&IncomingEvent, &&CatalogueEntry)| {
                 let taker = |webhook: &Arc<Webhook>| (webhook.id, state_for(webhook, now));
@@ -438,7 +370,7 @@ impl Engine {
                 idempotency: idempotency.clone(),
                 now,
             };
-            match self.submit(store, submission).await? {
+            match self.submit(place, flow, submission).await? {
                 Some(Appended::Duplicate(events)) => return Ok(Published { events, is_duplicate: true }),
                 Some(_) => return Ok(Published { events: made, is_duplicate: false }),
                 None => {}
@@ -462,13 +394,14 @@ impl Engine {
             payload: Bytes::copy_from_slice(entry.sample.as_bytes()),
         };
         for _ in 0..ROUTING_TRIES {
-            let snapshot = self.snapshot(store).await?;
+            let (place, flow) = self.flow_of(store).await?;
+            let Some(snapshot) = self.snapshot(flow, store, place).await? else { continue };
             let policy = &snapshot.webhook(webhook).ok_or(PublishError::NoWebhook)?.policy;
             let patience = policy.over(&self.options.policy).timeout + TEST_TURN_MAX;
             let now = self.parts.clock.now();
             let event = self.new_event(event.clone(), vec![(webhook, DeliveryState::pending(now))], true);
             let delivery = event.deliveries[0].id;
-            let result = self.dispatch.recorder.next_result(delivery);
+            let result = flow.next_result(delivery);
             let submission = Submission {
                 store: store.clone(),
                 config_version: snapshot.config_version,
@@ -476,7 +409,7 @@ impl Engine {
                 idempotency: None,
                 now,
             };
-            if self.submit(store, submission).await?.is_some() {
+            if self.submit(place, flow, submission).await?.is_some() {
                 return self.await_test(store, delivery, result, patience).await;
             }
         }
@@ -505,9 +438,11 @@ impl Engine {
         }))
     }
 
-    /// A delivery to this webhook is due at `due_at`.
-    pub(crate) fn note_due(&self, webhook: WebhookId, due_at: Timestamp) {
-        self.schedule.note(webhook, due_at);
+    /// A delivery to this webhook of a store is due at `due_at`.
+    pub(crate) async fn note_due(&self, store: &StoreId, webhook: WebhookId, due_at: Timestamp) {
+        if let Ok((_, flow)) = self.flow_of(store).await {
+            flow.note_due(webhook, due_at);
+        }
     }
 
     fn entries_of(&self, events: &[IncomingEvent]) -> Result<Vec<&CatalogueEntry>, PublishError> {
@@ -517,29 +452,66 @@ impl Engine {
         events.iter().enumerate().map(find).collect()
     }
 
-    async fn snapshot(&self, store: &StoreId) -> Result<Arc<Snapshot>, PublishError> {
+    /// The flow of the database that has a store, and which that is.
+    pub(crate) async fn flow_of(&self, store: &StoreId) -> Result<(usize, &Arc<Flow>), PublishError> {
         if self.is_stopping() {
             return Err(PublishError::Stopping);
         }
-        self.router.snapshot(store).await?.ok_or(PublishError::NoStore)
+        let place = self.parts.store.shard_of(store).await?.ok_or(PublishError::NoStore)?;
+        let flow = self.flows.get(place).ok_or(StoreError::Closed)?;
+        Ok((place, flow))
+    }
+
+    /// The flows, one for each database.
+    pub(crate) fn flows(&self) -> &[Arc<Flow>] {
+        &self.flows
+    }
+
+    /// `None` where the store has moved to another database: it must be looked for anew.
+    async fn snapshot(
+        &self,
+        flow: &Flow,
+        store: &StoreId,
+        place: usize,
+    ) -> Result<Option<Arc<Snapshot>>, PublishError> {
+        match flow.snapshot(store).await? {
+            Some(snapshot) if !snapshot.is_moving => Ok(Some(snapshot)),
+            found => {
+                let error = found.map_or(PublishError::NoStore, |_| StoreError::Moving.into());
+                self.unless_moved(store, place, error).await.map(|()| None)
+            }
+        }
+    }
+
+    /// The error of a store that was not found where it was looked for, unless it is somewhere else by now.
+    async fn unless_moved(
+        &self,
+        store: &StoreId,
+        place: usize,
+        error: PublishError,
+    ) -> Result<(), PublishError> {
+        if self.flows.len() == 1 {
+            return Err(error);
+        }
+        self.parts.store.forget_shard_of(store);
+        let now_at = self.parts.store.shard_of(store).await?;
+        if now_at == Some(place) || now_at.is_none() { Err(error) } else { Ok(()) }
     }
 
     /// `None` where it must be routed anew.
     async fn submit(
         &self,
-        store: &StoreId,
+        place: usize,
+        flow: &Flow,
         submission: Submission,
     ) -> Result<Option<Appended>, PublishError> {
         let events = submission.events.len() as u64;
-        let version = submission.config_version;
-        match self.journal.submit(submission).await? {
-            Appended::Stale => {
-                self.router.forget_version(store, version);
-                Ok(None)
-            }
-            Appended::NoStore => {
-                self.router.forget(store);
-                Err(PublishError::NoStore)
+        let store = submission.store.clone();
+        match flow.submit(submission).await? {
+            Appended::Stale => Ok(None),
+            Appended::NoStore => self.unless_moved(&store, place, PublishError::NoStore).await.map(|()| None),
+            Appended::Moved => {
+                self.unless_moved(&store, place, StoreError::Moving.into()).await.map(|()| None)
             }
             Appended::KeyReused => Err(PublishError::KeyReused),
             Appended::Accepted => {
@@ -578,6 +550,12 @@ impl Engine {
             deliveries,
         }
     }
+}
+
+/// The databases of a store: itself where it is one.
+fn databases(store: &Arc<dyn Store>) -> Vec<Shard> {
+    let shards = store.shards();
+    if shards.is_empty() { vec![Shard { name: String::new(), store: store.clone() }] } else { shards }
 }
 
 /// What is published while a webhook is disabled is kept for it, so that it can be resent once it works.

@@ -17,7 +17,8 @@
 //! Besides: [`changes`] tells who watches a store's report, [`presence`] says that this node is there, and
 //! `bulk_resend.rs` resends all that a filter finds.
 //!
-//! [`Engine`] puts them together; changes of configuration go through it too (`configuring.rs`). Time, randomness and the network are handed in ([`clock`],
+//! [`flow`] is one row of these steps, for the stores of one database; [`Engine`] has one for each database and puts
+//! them together; changes of configuration go through it too (`configuring.rs`). Time, randomness and the network are handed in ([`clock`],
 //! [`sender::Transport`], [`egress::Resolver`]), so that tests step a clock instead of waiting.
 
 mod bulk_resend;
@@ -28,6 +29,7 @@ mod configuring;
 pub mod dispatch;
 pub mod egress;
 mod engine;
+pub mod flow;
 pub mod journal;
 pub mod lanes;
 pub mod notices;

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::changes::Changes;
 use crate::clock::EngineClock;
+use crate::flow::Common;
 use crate::router::Router;
 use crate::schedule::Schedule;
 
@@ -33,7 +34,6 @@ pub struct Recorder {
 }
 
 /// Who waits for the next result of a delivery, and who follows that anything was recorded at all.
-#[derive(Default)]
 struct Watchers {
     of_delivery: Mutex<HashMap<DeliveryId, oneshot::Sender<Delivery>>>,
     progress: watch::Sender<u64>,
@@ -64,10 +64,12 @@ impl Recorder {
         clock: Arc<dyn EngineClock>,
         router: Arc<Router>,
         schedule: Arc<Schedule>,
-        changes: Arc<Changes>,
+        common: Common,
     ) -> (Self, Committer) {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
-        let watchers = Arc::new(Watchers::default());
+        let Common { changes, progress } = common;
+        let of_delivery = Mutex::default();
+        let watchers = Arc::new(Watchers { of_delivery, progress, behind: AtomicUsize::new(0) });
         let recorder = Self { waiting: sender, watchers: watchers.clone() };
         let committing = Arc::new(Writing { watchers, store, clock, router, schedule, changes });
         (recorder, Committer { waiting, writing: committing })
@@ -90,11 +92,6 @@ impl Recorder {
     /// Whether results wait because the store did not take them.
     pub fn is_behind(&self) -> bool {
         self.watchers.behind.load(Ordering::Relaxed) > 0
-    }
-
-    /// Changes with every commit of results.
-    pub fn progress(&self) -> watch::Receiver<u64> {
-        self.watchers.progress.subscribe()
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Snapshot {
     /// The version.
     pub config_version: u64,
     webhooks: Vec<Arc<Webhook>>,
+    /// The store moves to another database, or has moved: nothing is taken in or sent here.
+    pub is_moving: bool,
 }
 
 impl Snapshot {
@@ -65,7 +67,12 @@ impl Router {
         let snapshot = Arc::new(Snapshot {
             config_version: routes.config_version,
             webhooks: routes.webhooks.into_iter().map(Arc::new).collect(),
+            is_moving: routes.is_moving,
         });
+        if snapshot.is_moving {
+            // It is over in a moment; then whoever asks must see it.
+            return Ok(Some(snapshot));
+        }
         let mut snapshots = self.snapshots.write();
         if self.forgotten.load(Ordering::Acquire) == forgotten {
             if snapshots.len() >= SNAPSHOTS_MAX

@@ -11,8 +11,23 @@ use crate::clock::EngineClock;
 
 /// The pause after everything that is over has been removed.
 const PAUSE: Duration = Duration::from_mins(1);
+/// How often it is looked for stores that a process left between two databases: they stand still until then.
+const TEND_EVERY: Duration = Duration::from_secs(10);
 /// The pause between two batches while there is more.
 const BREATH: Duration = Duration::from_millis(20);
+
+/// Brings to its end what processes that died have left between two databases, until `stop` ends.
+pub async fn tend_shards(store: Arc<dyn Store>, clock: Arc<dyn EngineClock>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = store.tend_shards(clock.now()).await {
+            tracing::warn!(%error, "what was left between two databases cannot be looked for; trying again");
+        }
+        tokio::select! {
+            () = clock.sleep(TEND_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
 
 /// Removes what is over until `stop` ends.
 pub async fn run(store: Arc<dyn Store>, clock: Arc<dyn EngineClock>, stop: CancellationToken) {

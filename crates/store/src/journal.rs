@@ -70,6 +70,8 @@ pub enum Appended {
     KeyReused,
     /// The store is not there; nothing was written.
     NoStore,
+    /// The store is moving to another database, or has moved; nothing was written.
+    Moved,
     /// The store's webhooks have changed since it was routed; nothing was written, and it must be routed
     /// again.
     Stale,

@@ -15,10 +15,12 @@
 //! - [`inboxes`]: the test inboxes
 //! - [`retention`]: what is older than it is kept
 //! - [`nodes`]: who serves
+//! - [`shards`]: stores spread over several databases
 //! - [`seal`]: the master key, and what is sealed with it
 //! - [`moving`]: how an installation moves from one backend to the other
 //! - [`sqlite`]: the default backend
 //! - [`postgres`]: the backend for several nodes
+//! - [`sharded`]: the same over several databases
 
 pub mod audit;
 mod change;
@@ -43,6 +45,8 @@ pub mod results;
 pub mod retention;
 mod schema;
 pub mod seal;
+pub mod sharded;
+pub mod shards;
 pub mod sqlite;
 mod store_audit;
 mod tally;
@@ -73,6 +77,7 @@ pub use resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 pub use results::{AttemptRecord, Recorded};
 pub use retention::{RETIRE_BATCH, Retention, Retire, RetirePlace, Retired};
 pub use seal::MasterKey;
+pub use shards::{Shard, ShardState, Shards};
 
 /// What can go wrong with the database. What a caller asked for and may not have is no error of the store:
 /// the verbs say it in their results.
@@ -87,6 +92,9 @@ pub enum StoreError {
     /// The program and the database do not fit: an SQL error, a schema that is newer or older.
     #[error("the database refused: {0}")]
     Refused(String),
+    /// What is asked about a store cannot be done while it moves to another database, or it has moved.
+    #[error("the store is being moved to another database")]
+    Moving,
     /// The store has shut down.
     #[error("the database is closed")]
     Closed,
@@ -119,6 +127,8 @@ pub struct Routes {
     pub config_version: u64,
     /// The webhooks of the store, deleted ones left out, disabled ones kept in.
     pub webhooks: Vec<Webhook>,
+    /// The store is moving to another database, or has moved: nothing is taken in or sent here.
+    pub is_moving: bool,
 }
 
 /// A webhook after a change.
@@ -147,7 +157,7 @@ pub const SWEEP_BATCH: usize = 500;
 /// The verbs of some subjects stand in traits of their own; `dyn Store` has them all.
 #[async_trait]
 pub trait Store:
-    Audit + Figures + Inboxes + Nodes + People + ResendJobs + Retention + Send + Sync + 'static
+    Audit + Figures + Inboxes + Nodes + People + ResendJobs + Retention + Shards + Send + Sync + 'static
 {
     // --- stores -------------------------------------------------------------------------------------------
 

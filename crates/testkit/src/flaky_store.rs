@@ -14,7 +14,8 @@ use bocau_domain::{
 };
 use bocau_store::{
     Appended, AttemptRecord, ClaimRef, ClaimRequest, Claimed, DeliveryFilter, DueWebhook, NotChanged, Notice,
-    Page, Recorded, Resend, Result, Routes, Store, StoreError, StorePlace, Submission, WebhookChanged,
+    Page, Recorded, Resend, Result, Routes, Shards, Store, StoreError, StorePlace, Submission,
+    WebhookChanged,
 };
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, watch};
@@ -143,6 +144,9 @@ impl FlakyStore {
         result
     }
 }
+
+/// It is one database, whatever it is over.
+impl Shards for FlakyStore {}
 
 #[async_trait]
 impl Store for FlakyStore {

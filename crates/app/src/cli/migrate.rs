@@ -1,5 +1,5 @@
-//! `bocau migrate`: brings the database to this version's schema; `serve` does so as well, this is for those who want
-//! it done before. With `--from sqlite --to postgres` it moves an installation.
+//! `bocau migrate`: brings the database, and its shards, to this version's schema; `serve` does so as well, this is for
+//! those who want it done before. With `--from sqlite --to postgres` it moves an installation.
 
 use std::sync::Arc;
 
@@ -57,10 +57,20 @@ pub(super) fn run(args: MigrateArgs) -> anyhow::Result<()> {
 
 async fn migrate(config: Config) -> anyhow::Result<()> {
     let before = version(&config).await?;
+    let mut shards = Vec::new();
+    for (name, url) in &config.database_shards {
+        // One that does not answer is told of below.
+        shards.push((name, url, postgres::schema_version(url).await.ok().flatten()));
+    }
     let storage = Storage::open(&config).await?;
     storage.store.close().await;
     let after = version(&config).await?;
     tell(&format!("{}: {}", database_name(&config), told(before, after)));
+    for (name, url, before) in shards {
+        let after =
+            postgres::schema_version(url).await.map_err(plain).context(format!("the shard {name}"))?;
+        tell(&format!("{name}: {url}: {}", told(before, after)));
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ pub mod migrate;
 pub mod publish;
 pub mod restore;
 pub mod serve;
+pub mod shard;
 pub mod user;
 
 use std::future::Future;
@@ -43,6 +44,9 @@ enum Command {
     Publish(publish::PublishArgs),
     /// Bring the database to the schema of this version
     Migrate(migrate::MigrateArgs),
+    /// Show the databases that stores are spread over, and move a store from one to another
+    #[command(subcommand)]
+    Shard(shard::ShardCommand),
     /// Copy the database, also while a server runs
     Backup(backup::BackupArgs),
     /// Put a backup in the database's place, while no server runs
@@ -89,6 +93,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::User(command) => user::run(command),
         Command::Publish(args) => publish::run(args),
         Command::Migrate(args) => migrate::run(args),
+        Command::Shard(command) => shard::run(command),
         Command::Backup(args) => backup::run(args),
         Command::Restore(args) => restore::run(args),
     }

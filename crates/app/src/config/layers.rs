@@ -108,6 +108,11 @@ impl Layers {
         Ok(Some((text, origin)))
     }
 
+    /// What an error about a setting begins with.
+    pub(super) fn place(&self, key: Key) -> String {
+        self.origin_of(key.name).place(key.name)
+    }
+
     /// Whether nobody set it.
     pub(super) fn is_default(&self, key: Key) -> bool {
         self.origin_of(key.name) == Origin::Default

@@ -53,6 +53,7 @@ const LISTEN: Key = key("listen", Some("127.0.0.1:8080"));
 const DATA_DIR: Key = key("data_dir", Some("./data"));
 // It has a password in it.
 const DATABASE_URL: Key = secret("database_url");
+const DATABASE_SHARDS: Key = secret("database_shards");
 const MIGRATE_ON_START: Key = key("migrate_on_start", Some("true"));
 const MASTER_KEY: Key = secret("master_key");
 const BOOTSTRAP_API_KEY: Key = secret("bootstrap_api_key");
@@ -80,6 +81,7 @@ const KEYS: &[Key] = &[
     LISTEN,
     DATA_DIR,
     DATABASE_URL,
+    DATABASE_SHARDS,
     MIGRATE_ON_START,
     ROLE,
     NODE_NAME,
@@ -172,6 +174,8 @@ pub struct Config {
     pub database_url: Option<PostgresUrl>,
     /// Whether an older schema is brought up to date at the start.
     pub migrate_on_start: bool,
+    /// More PostgreSQL databases that stores are spread over, by their names.
+    pub database_shards: Vec<(String, PostgresUrl)>,
     /// The master key; without one it is a file in the data directory.
     pub master_key: Option<MasterKey>,
     /// A platform key to accept besides those in the database.
@@ -219,6 +223,11 @@ impl Config {
         let role = reader.required(ROLE, |text| value::role(text, database_url.is_some()))?;
         let node_name = reader.optional(NODE_NAME, value::node_name)?;
         let migrate_on_start = reader.required(MIGRATE_ON_START, value::boolean)?;
+        let database_shards = reader.optional(DATABASE_SHARDS, value::database_shards)?.unwrap_or_default();
+        if !database_shards.is_empty() && database_url.is_none() {
+            let place = layers.place(DATABASE_SHARDS);
+            return Err(ConfigError(format!("{place}: shards need a home: set database_url as well")));
+        }
         let (listen, data_dir) =
             (reader.required(LISTEN, value::listen)?, reader.required(DATA_DIR, value::path)?);
         let master_key = reader.optional(MASTER_KEY, value::master_key)?;
@@ -252,6 +261,7 @@ impl Config {
             listen,
             data_dir,
             database_url,
+            database_shards,
             master_key,
             bootstrap_api_key,
             public_url,

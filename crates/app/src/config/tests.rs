@@ -282,6 +282,35 @@ fn the_value_of_a_secret_is_in_no_error_and_in_no_listing() {
 }
 
 #[test]
+fn shards_are_named_databases_beside_a_home_and_hide_their_passwords() {
+    let home = ("BOCAU_DATABASE_URL", "postgres://db/bocau");
+    let shards =
+        "a=postgres://bocau:hush-hush@one/bocau, b=postgres://bocau:hush-hush@two/bocau?sslmode=require";
+    let config = environment(&[home, ("BOCAU_DATABASE_SHARDS", shards)]).expect("can be used");
+    let found: Vec<String> =
+        config.database_shards.iter().map(|(name, url)| format!("{name} {url}")).collect();
+    assert_eq!(found, ["a postgres://bocau@one/bocau", "b postgres://bocau@two/bocau"]);
+    assert!(!format!("{config:?}").contains("hush-hush"));
+    assert!(
+        environment(&[home, ("BOCAU_DATABASE_SHARDS", "")]).expect("can be used").database_shards.is_empty()
+    );
+    let refused = |settings: &[(&str, &str)]| environment(settings).expect_err("refused");
+    let error = refused(&[("BOCAU_DATABASE_SHARDS", shards)]);
+    assert!(error.contains("BOCAU_DATABASE_SHARDS") && error.contains("database_url"), "{error}");
+    for (shards, problem) in [
+        ("postgres://hush-hush/x", "is not a list such as"),
+        ("home=postgres://hush-hush/x", "not home"),
+        ("A=postgres://hush-hush/x", "a-z"),
+        ("a=mysql://hush-hush/x", "a shard a that"),
+        ("a=", "without a URL"),
+        ("a=postgres://hush-hush/x,a=postgres://hush-hush/y", "the shard a twice"),
+    ] {
+        let error = refused(&[home, ("BOCAU_DATABASE_SHARDS", shards)]);
+        assert!(error.contains(problem) && !error.contains("hush-hush"), "{error}");
+    }
+}
+
+#[test]
 fn a_database_url_names_a_postgresql_database_and_hides_its_password() {
     let url = "postgres://bocau:hush-hush@db/bocau?sslmode=verify-full";
     let config = environment(&[("BOCAU_DATABASE_URL", url)]).expect("can be used");

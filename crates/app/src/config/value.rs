@@ -11,6 +11,7 @@ use bocau_domain::node::NAME_LENGTH_MAX;
 use bocau_domain::retry::{ATTEMPTS_MAX, INTERVAL_MAX, TIMEOUT_MAX};
 use bocau_domain::{NodeRole, RetentionDays, api_key};
 use bocau_store::postgres::PostgresUrl;
+use bocau_store::sharded::is_shard_name;
 use bocau_store::{MasterKey, StoreError};
 use ipnet::IpNet;
 use rustls::RootCertStore;
@@ -205,6 +206,24 @@ pub(super) fn database_url(text: &str) -> Read<Option<PostgresUrl>> {
         StoreError::Refused(why) => format!("cannot be used: {why}"),
         error => error.to_string(),
     })
+}
+
+/// Names and URLs with commas between them, `a=postgres://…,b=postgres://…`.
+pub(super) fn database_shards(text: &str) -> Read<Vec<(String, PostgresUrl)>> {
+    let mut shards: Vec<(String, PostgresUrl)> = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (name, url) =
+            part.split_once('=').filter(|(name, _)| is_shard_name(name)).ok_or_else(|| {
+                "is not a list such as a=postgres://…,b=postgres://…; a name is 1 to 32 of a-z 0-9 -, and not home"
+                    .to_owned()
+            })?;
+        if shards.iter().any(|(known, _)| known == name) {
+            return Err(format!("has the shard {name} twice"));
+        }
+        let url = database_url(url).map_err(|problem| format!("has a shard {name} that {problem}"))?;
+        shards.push((name.to_owned(), url.ok_or_else(|| format!("has a shard {name} without a URL"))?));
+    }
+    Ok(shards)
 }
 
 pub(super) fn master_key(text: &str) -> Read<MasterKey> {

@@ -1,6 +1,6 @@
 //! The program as an operator meets it: real processes, real https, real kills.
 //!
-//! [`server`] runs the program and [`api`] talks to it; each of the other files is one subject.
+//! [`server`] runs the program, [`postgres_server`] a database of its own, and [`api`] talks to the program; each of the other files is one subject.
 
 mod api;
 mod backup;
@@ -13,11 +13,14 @@ mod keys;
 mod moving;
 mod nodes;
 mod portal;
+mod postgres_server;
 mod publishing;
 mod restarts;
 mod restore;
 mod roles;
 mod secrets;
 mod server;
+mod shard_moves;
+mod shards;
 mod stopping;
 mod users;

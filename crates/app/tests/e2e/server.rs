@@ -81,6 +81,14 @@ impl Home {
         Ended::of(&output)
     }
 
+    /// Starts a command, and does not wait for it.
+    pub(crate) fn begin(&self, args: &[&str]) -> Server {
+        let mut child = self.command(args).spawn().expect("the program starts");
+        let stdout = follow(child.stdout.take().expect("it is piped"));
+        let stderr = follow(child.stderr.take().expect("it is piped"));
+        Server { child, url: String::new(), stdout, stderr }
+    }
+
     /// Starts a server and waits until it listens.
     pub(crate) async fn serve(&self) -> Server {
         self.serve_with(&[]).await
@@ -88,10 +96,7 @@ impl Home {
 
     /// Starts a server with more flags and waits until it listens.
     pub(crate) async fn serve_with(&self, flags: &[&str]) -> Server {
-        let mut child = self.command(&[&["serve"], flags].concat()).spawn().expect("the program starts");
-        let stdout = follow(child.stdout.take().expect("it is piped"));
-        let stderr = follow(child.stderr.take().expect("it is piped"));
-        let mut server = Server { child, url: String::new(), stdout, stderr };
+        let mut server = self.begin(&[&["serve"], flags].concat());
         let line = server.wait_for_line("listens on ").await;
         line.rsplit(' ').next().expect("a last word").clone_into(&mut server.url);
         server
@@ -171,6 +176,14 @@ impl Server {
     async fn wait_for_line(&mut self, text: &str) -> String {
         let said = self.output_until(text).await;
         said.lines().find(|line| line.contains(text)).expect("it was found").to_owned()
+    }
+
+    /// Waits until it has written this to standard error.
+    pub(crate) async fn logs(&mut self, text: &str) {
+        let mut stderr = self.stderr.clone();
+        let waiting = async { stderr.wait_for(|said| said.contains(text)).await.is_ok() };
+        let is_said = capped(waiting, || format!("waiting for {text:?}; {}", self.all())).await;
+        assert!(is_said, "it ended without {text:?}; {}", self.all());
     }
 
     /// What it has written to standard output.

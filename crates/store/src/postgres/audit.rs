@@ -2,6 +2,7 @@
 //! the names of a webhook's headers are in it, and those are nobody's business.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 use async_trait::async_trait;
 use bocau_domain::{Actor, ActorKind, ApiKeyId, AuditAction, AuditEntry, AuditId, Email, StoreId, UserId};
@@ -20,7 +21,7 @@ use crate::seal::Sealer;
 impl Audit for PostgresStore {
     async fn note_audit(&self, note: AuditNote) -> crate::Result<()> {
         let AuditNote { at, actor, action, store, subject } = note;
-        transact!(self, |tx| { write(&tx, Change::new(action, store.as_ref(), &subject, &actor, at)).await })
+        transact!(self, |tx| write_note(&tx, Change::new(action, store.as_ref(), &subject, &actor, at)).await)
     }
 
     async fn list_audit(
@@ -30,6 +31,14 @@ impl Audit for PostgresStore {
     ) -> crate::Result<Vec<AuditEntry>> {
         Ok(list(&self.lookup().await?, &self.sealer, stores.as_deref(), page).await?)
     }
+}
+
+async fn write_note(tx: &Tx, change: Change<'_>) -> Result<()> {
+    if let Some(store) = change.store {
+        tx.share_stores(&HashSet::from([store])).await?;
+        tx.config_version(store).await?;
+    }
+    write(tx, change).await
 }
 
 /// Writes the entry of a change made in this transaction.

@@ -31,7 +31,7 @@ enum Claimable {
     All,
     /// The webhook is disabled: only what a person asked for.
     AskedFor,
-    /// It or its store is deleted.
+    /// It or its store is deleted, or the store moves to another database.
     Nothing,
 }
 
@@ -94,7 +94,8 @@ async fn wants(tx: &Tx, request: &ClaimRequest) -> Result<Vec<Want>> {
     let standing = tx
         .all(
             "SELECT w.id, w.enabled, w.deleted_at IS NULL AND s.id IS NOT NULL FROM webhooks w \
-             LEFT JOIN stores s ON s.id = w.store_id AND s.deleted_at IS NULL WHERE w.id = ANY($1)",
+             LEFT JOIN stores s ON s.id = w.store_id AND s.deleted_at IS NULL AND s.standing IS NULL \
+             WHERE w.id = ANY($1)",
             &[&ids],
             |row| {
                 Ok((
@@ -310,7 +311,7 @@ pub(super) async fn void_some(tx: &Tx, now: Timestamp) -> Result<usize> {
     Ok(held.len())
 }
 
-/// The webhooks of stores that are there, with the moment the first waiting delivery of each is due.
+/// The webhooks of stores that are there and have not left, with the moment the first waiting delivery of each is due.
 pub(super) async fn due_webhooks(connection: &Connection) -> Result<Vec<DueWebhook>> {
     // One step into the index per webhook with something waiting, instead of a walk over all that waits.
     connection
@@ -324,7 +325,7 @@ pub(super) async fn due_webhooks(connection: &Connection) -> Result<Vec<DueWebho
                  WHERE due_at IS NOT NULL AND webhook_id > first.webhook_id \
                  ORDER BY webhook_id, due_at LIMIT 1) next) \
              SELECT f.webhook_id, f.due_at FROM first f JOIN webhooks w ON w.id = f.webhook_id \
-             JOIN stores s ON s.id = w.store_id AND s.deleted_at IS NULL",
+             JOIN stores s ON s.id = w.store_id AND s.deleted_at IS NULL AND s.standing IS DISTINCT FROM 'away'",
             &[],
             due_webhook,
         )
@@ -337,7 +338,7 @@ pub(super) async fn next_due(connection: &Connection, webhooks: &[WebhookId]) ->
     connection
         .all(
             "SELECT w.id, d.due_at FROM unnest($1::uuid[]) AS n (id) JOIN webhooks w ON w.id = n.id \
-             JOIN stores s ON s.id = w.store_id AND s.deleted_at IS NULL \
+             JOIN stores s ON s.id = w.store_id AND s.deleted_at IS NULL AND s.standing IS DISTINCT FROM 'away' \
              CROSS JOIN LATERAL (SELECT due_at FROM deliveries WHERE webhook_id = n.id AND due_at IS NOT NULL \
              ORDER BY due_at LIMIT 1) d",
             &[&ids],

@@ -17,12 +17,13 @@ use crate::change::Change;
 use crate::inboxes::Inboxes;
 use crate::seal::Sealer;
 
-/// For [`read`]. An inbox of a store that is being deleted is not there.
+/// For [`read`]. An inbox of a store that is being deleted, or has left, is not there.
 macro_rules! select_inboxes {
     ($rest:literal) => {
         concat!(
             "SELECT i.id, i.store_id, i.name, i.token, i.answer, i.created_at \
-             FROM inboxes i JOIN stores s ON s.id = i.store_id AND s.deleted_at IS NULL ",
+             FROM inboxes i JOIN stores s ON s.id = i.store_id AND s.deleted_at IS NULL \
+             AND s.standing IS DISTINCT FROM 'away' ",
             $rest
         )
     };
@@ -133,6 +134,9 @@ async fn change(
     now: Timestamp,
 ) -> Result<Option<Inbox>> {
     tx.lock_store(store).await?;
+    if tx.config_version(store).await?.is_none() {
+        return Ok(None);
+    }
     let Some(inbox) = find(tx, store, id).await? else { return Ok(None) };
     if inbox.answer == answer {
         return Ok(Some(inbox));
@@ -153,6 +157,9 @@ async fn change(
 
 async fn delete(tx: &Tx, store: &StoreId, id: InboxId, by: &Actor, now: Timestamp) -> Result<bool> {
     tx.lock_store(store).await?;
+    if tx.config_version(store).await?.is_none() {
+        return Ok(false);
+    }
     let Some(inbox) = find(tx, store, id).await? else { return Ok(false) };
     // The inbox before its requests: once it is gone, none is added.
     tx.execute("DELETE FROM inboxes WHERE id = $1", &[&uuid(id.as_bytes())]).await?;

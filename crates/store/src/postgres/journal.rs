@@ -48,21 +48,26 @@ pub(super) async fn append(tx: &Tx, submissions: &[Submission]) -> Result<Vec<Ap
     Err(Failed::Conflict("an idempotency key was taken at the same moment".into()))
 }
 
-async fn versions<'a>(tx: &Tx, stores: &HashSet<&'a StoreId>) -> Result<HashMap<String, u64>> {
+/// The versions of the stores that are there; none of one that moves to another database.
+async fn versions<'a>(tx: &Tx, stores: &HashSet<&'a StoreId>) -> Result<HashMap<String, Option<u64>>> {
     let ids: Vec<&'a str> = stores.iter().map(|store| store.as_str()).collect();
-    let sql = "SELECT id, config_version FROM stores WHERE id = ANY($1) AND deleted_at IS NULL";
-    let found = tx.all(sql, &[&ids], |row| Ok((row.try_get(0)?, to_u64(row.try_get(1)?)))).await?;
+    let sql = "SELECT id, CASE WHEN standing IS NULL THEN config_version END FROM stores WHERE id = ANY($1) AND deleted_at IS NULL";
+    let found = tx
+        .all(sql, &[&ids], |row| Ok((row.try_get(0)?, row.try_get::<_, Option<i64>>(1)?.map(to_u64))))
+        .await?;
     Ok(found.into_iter().collect())
 }
 
 fn judge(
     submission: &Submission,
-    versions: &HashMap<String, u64>,
+    versions: &HashMap<String, Option<u64>>,
     known: &HashMap<(&str, &str), Known>,
 ) -> Result<Appended> {
     let Some(version) = versions.get(submission.store.as_str()) else {
         return Ok(Appended::NoStore);
     };
+    // What is known of its keys may be old already.
+    let Some(version) = version else { return Ok(Appended::Moved) };
     if let Some(IdempotencyKey { key, body_hash }) = &submission.idempotency
         && let Some((hash, results)) = known.get(&(submission.store.as_str(), key.as_str()))
     {

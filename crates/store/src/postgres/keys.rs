@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 
 use super::audit;
 use super::rows::{from_count, id, only, store_id, time, time_or_none, uuid, word};
+use super::stores;
 use super::tx::{Connection, Result, Tx};
 use crate::key_kept::{read_scopes, scopes_text};
 use crate::{NotChanged, key_kept};
@@ -132,7 +133,7 @@ async fn lock_owner(tx: &Tx, store: Option<&StoreId>) -> Result<bool> {
         return Ok(true);
     };
     tx.lock_store(store).await?;
-    Ok(tx.config_version(store).await?.is_some())
+    stores::is_there(tx, store).await
 }
 
 fn read(row: &Row) -> Result<ApiKey> {

@@ -2,16 +2,20 @@
 //!
 //! Every verb is one transaction on a connection of a pool. What is done stands in one file per subject, twins of
 //! the files of `sqlite`; `verbs` sends the trait's verbs there, save those of the subjects with a trait of their
-//! own. `connection` makes connections, `notices` hears what other nodes tell, `tx` is what a verb works with,
+//! own. `identity`, `directory`, `pulse`, `departure` and `transfer` are for several databases (see `sharded`).
+//! `connection` makes connections, `notices` hears what other nodes tell, `tx` is what a verb works with,
 //! `partitions` makes the parts of days and `dropping` drops them, `rows` turns rows into domain types and back,
 //! `migrate` brings the schema up to date, and `moving` takes an installation in that comes from `SQLite`.
 
 mod audit;
 mod claims;
 mod connection;
+mod departure;
+mod directory;
 mod dropping;
 mod errors;
 mod figures;
+mod identity;
 mod inboxes;
 mod journal;
 mod keys;
@@ -22,6 +26,7 @@ mod nodes;
 mod notices;
 mod partitions;
 mod people;
+mod pulse;
 mod query;
 mod resend;
 mod resend_jobs;
@@ -33,6 +38,7 @@ mod skipping;
 mod stores;
 mod sweep;
 mod tally;
+mod transfer;
 mod tx;
 mod users;
 mod verbs;
@@ -47,7 +53,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 pub use connection::PostgresUrl;
+pub(crate) use departure::Standing;
+pub(crate) use directory::EntryState;
+pub use identity::HOME;
 pub use migrate::schema_version;
+pub(crate) use pulse::Pulse;
+pub(crate) use transfer::Transfer;
+pub(crate) use verbs::COMMITS_AT_ONCE;
 
 use crate::seal::{MasterKey, Sealer};
 use crate::{Result, StoreError};
@@ -118,6 +130,12 @@ impl PostgresStore {
     /// and may not be changed;
     /// [`StoreError::Corrupt`] for another master key; [`StoreError::Unavailable`] where no connection is made.
     pub async fn open(options: PostgresOptions) -> Result<Self> {
+        let audit_ids = Arc::new(AuditIds::new(options.rng.clone()));
+        Self::open_with(options, audit_ids).await
+    }
+
+    /// The same as one of several databases, whose audit logs are read as one.
+    pub(crate) async fn open_with(options: PostgresOptions, audit_ids: Arc<AuditIds>) -> Result<Self> {
         let PostgresOptions { url, master_key, rng, connection_count, migrates } = options;
         let sealer = Arc::new(Sealer::new(&master_key, rng));
         migrate::migrate(&url, &sealer, migrates).await?;
@@ -125,7 +143,6 @@ impl PostgresStore {
         let mut own = [0; 16];
         sealer.rng().fill(&mut own);
         let for_lookups = (connection_count / 3).max(1);
-        let audit_ids = Arc::new(AuditIds::new(sealer.rng()));
         Ok(Self {
             lookups: connection::pool(&url, for_lookups, Use::Lookups)?,
             work: connection::pool(&url, connection_count.saturating_sub(for_lookups), Use::Work)?,

@@ -18,6 +18,9 @@ pub(super) async fn request_resend(
 ) -> Result<Resend> {
     // So that the webhook is not deleted under it.
     tx.share_stores(&HashSet::from([store])).await?;
+    if tx.config_version(store).await?.is_none() {
+        return Ok(Resend::NotFound);
+    }
     let Some(mut held) = hold_one(tx, store, id).await? else {
         return Ok(Resend::NotFound);
     };

@@ -98,7 +98,8 @@ macro_rules! select_jobs {
     ($rest:literal) => {
         concat!(
             "SELECT j.id, j.store_id, j.filter, j.up_to, j.cursor, j.total, j.done, j.state, j.created_at \
-             FROM resend_jobs j JOIN stores s ON s.id = j.store_id AND s.deleted_at IS NULL ",
+             FROM resend_jobs j JOIN stores s ON s.id = j.store_id AND s.deleted_at IS NULL \
+             AND s.standing IS DISTINCT FROM 'away' ",
             $rest
         )
     };
@@ -187,6 +188,9 @@ async fn advance(
     // No webhook goes meanwhile: what waits for it would be skipped before it is seen here to wait.
     tx.share_stores(&HashSet::from([&seen.store])).await?;
     let Some(mut job) = hold_job(tx, seen.id).await? else { return Ok(None) };
+    if tx.config_version(&job.store).await?.is_none() {
+        return Ok(None);
+    }
     let mut webhooks = Vec::new();
     if job.state != ResendJobState::Running || job.cursor != seen.cursor {
         return Ok(Some(Advanced { job, webhooks }));
@@ -237,6 +241,10 @@ async fn stop(
     by: &Actor,
     now: Timestamp,
 ) -> Result<Option<ResendJob>> {
+    tx.share_stores(&HashSet::from([store])).await?;
+    if tx.config_version(store).await?.is_none() {
+        return Ok(None);
+    }
     let Some(mut job) = hold_job(tx, id).await?.filter(|job| job.store == *store) else {
         return Ok(None);
     };

@@ -189,7 +189,7 @@ pub(super) fn lapse(tx: &Tx, held: &mut Held, now: Timestamp) -> Result<(Deliver
     Ok((delivery.id, attempt))
 }
 
-/// These deliveries as they stand, of stores that are there, held to the end of the transaction.
+/// These deliveries as they stand, of stores that are there and have not left, held to the end of the transaction.
 pub(super) async fn hold(tx: &Tx, wanted: &[(&StoreId, DeliveryId)]) -> Result<HashMap<DeliveryId, Held>> {
     // Everybody holds rows in the order of their ids, so that nobody waits for one another.
     let mut wanted = wanted.to_vec();
@@ -205,7 +205,7 @@ pub(super) async fn hold(tx: &Tx, wanted: &[(&StoreId, DeliveryId)]) -> Result<H
         "SELECT ",
         delivery_columns!(),
         ", d.store_id FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS n (store_id, id, place) \
-         JOIN stores s ON s.id = n.store_id AND s.deleted_at IS NULL \
+         JOIN stores s ON s.id = n.store_id AND s.deleted_at IS NULL AND s.standing IS DISTINCT FROM 'away' \
          JOIN deliveries d ON d.store_id = n.store_id AND d.id = n.id AND d.id BETWEEN $3 AND $4 \
          LEFT JOIN webhooks w ON w.id = d.webhook_id ORDER BY n.place FOR UPDATE OF d"
     );

@@ -159,7 +159,7 @@ pub(super) async fn redeem_link(tx: &Tx, hash: &[u8; 32], now: Timestamp) -> Res
     let Some(link) = link else { return Ok(None) };
     let is_there = match &link.purpose {
         LinkPurpose::FirstAdmin => true,
-        LinkPurpose::Portal { store, .. } => tx.config_version(store).await?.is_some(),
+        LinkPurpose::Portal { store, .. } => stores::is_there(tx, store).await?,
     };
     Ok((is_there && link.expires_at > now).then_some(link))
 }
@@ -168,7 +168,7 @@ pub(super) async fn redeem_link(tx: &Tx, hash: &[u8; 32], now: Timestamp) -> Res
 /// store must not open the next of the same id. False where it is not there.
 async fn keep_store(tx: &Tx, store: &StoreId) -> Result<bool> {
     tx.share_stores(&HashSet::from([store])).await?;
-    Ok(tx.config_version(store).await?.is_some())
+    stores::is_there(tx, store).await
 }
 
 fn email(row: &Row) -> Result<Email> {

@@ -65,6 +65,14 @@ pub(super) async fn find(connection: &Connection, id: &StoreId) -> Result<Option
     connection.first(sql, &[&id.as_str()], info).await
 }
 
+/// The same for whoever is about to change it.
+async fn find_here(tx: &Tx, id: &StoreId) -> Result<Option<StoreInfo>> {
+    if tx.config_version(id).await?.is_none() {
+        return Ok(None);
+    }
+    find(tx, id).await
+}
+
 /// Whether the store is there, for lookups of what lies under it.
 pub(super) async fn is_there(connection: &Connection, id: &StoreId) -> Result<bool> {
     connection.exists("SELECT 1 FROM stores WHERE id = $1 AND deleted_at IS NULL", &[&id.as_str()]).await
@@ -78,7 +86,7 @@ pub(super) async fn change(
     now: Timestamp,
 ) -> Result<Option<StoreInfo>> {
     tx.lock_store(id).await?;
-    let Some(store) = find(tx, id).await? else { return Ok(None) };
+    let Some(store) = find_here(tx, id).await? else { return Ok(None) };
     let changed = store.changed(change);
     if changed == store {
         return Ok(Some(store));
@@ -94,7 +102,7 @@ pub(super) async fn change(
 /// Only marks it: every verb looks at the mark, and sweeping removes the rows in small steps.
 pub(super) async fn delete(tx: &Tx, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool> {
     tx.lock_store(id).await?;
-    let Some(store) = find(tx, id).await? else { return Ok(false) };
+    let Some(store) = find_here(tx, id).await? else { return Ok(false) };
     tx.execute("UPDATE stores SET deleted_at = $2 WHERE id = $1", &[&id.as_str(), &now.as_millis()]).await?;
     tx.bump_config(id).await?;
     let change = Change {
@@ -114,6 +122,6 @@ fn info(row: &Row) -> Result<StoreInfo> {
     })
 }
 
-fn days(retention: Option<RetentionDays>) -> Option<i32> {
+pub(super) fn days(retention: Option<RetentionDays>) -> Option<i32> {
     retention.map(|retention| retention.days().into())
 }

@@ -13,6 +13,7 @@ use tokio_postgres::types::ToSql;
 use super::errors::Failed;
 use super::rows::to_u64;
 use super::tally;
+use crate::StoreError;
 use crate::seal::Sealer;
 use crate::tally::Tally;
 
@@ -35,6 +36,7 @@ const FIGURES_LOCK: i32 = 0x626f_0004;
 const RETENTION_LOCK: i32 = 0x626f_0005;
 /// Of whoever drops the parts of days; held by a connection, not by a transaction.
 pub(super) const DAYS_DROP_LOCK: i32 = 0x626f_0006;
+const DIRECTORY_LOCK: i32 = 0x626f_0007;
 
 /// A connection of a pool, with short ways to ask.
 pub(super) struct Connection(pub(super) Object);
@@ -127,10 +129,18 @@ impl Tx {
         }
     }
 
-    /// The version of the store's configuration; `None` where the store is not there.
+    /// The version of the store's configuration; `None` where the store is not there. Whoever is about to write
+    /// something of the store asks for it: that is refused while the store moves to another database.
     pub(super) async fn config_version(&self, store: &StoreId) -> Result<Option<u64>> {
-        let sql = "SELECT config_version FROM stores WHERE id = $1 AND deleted_at IS NULL";
-        self.first(sql, &[&store.as_str()], |row| Ok(to_u64(row.try_get(0)?))).await
+        let sql =
+            "SELECT config_version, standing IS NOT NULL FROM stores WHERE id = $1 AND deleted_at IS NULL";
+        let found = self
+            .first(sql, &[&store.as_str()], |row| Ok((to_u64(row.try_get(0)?), row.try_get::<_, bool>(1)?)))
+            .await?;
+        match found {
+            Some((_, true)) => Err(StoreError::Moving.into()),
+            found => Ok(found.map(|(version, _)| version)),
+        }
     }
 
     /// Makes whatever was routed by the store's configuration so far stale, and tells the other nodes.
@@ -170,6 +180,11 @@ impl Tx {
     /// Held to the end by whoever changes people, links or the platform's keys.
     pub(super) async fn lock_people(&self) -> Result<()> {
         self.execute("SELECT pg_advisory_xact_lock($1, 0)", &[&PEOPLE_LOCK]).await.map(drop)
+    }
+
+    /// Held to the end by whoever gives a store its shard.
+    pub(super) async fn lock_directory(&self) -> Result<()> {
+        self.execute("SELECT pg_advisory_xact_lock($1, 0)", &[&DIRECTORY_LOCK]).await.map(drop)
     }
 
     /// Held to the end by whoever makes the parts of days.

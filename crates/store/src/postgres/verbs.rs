@@ -22,10 +22,12 @@ use crate::claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
 use crate::journal::{Appended, Submission};
 use crate::listing::{DeliveryFilter, Page, StorePlace};
 use crate::results::{AttemptRecord, Recorded};
-use crate::{NotChanged, Notice, Resend, Result, Routes, Store, StoreError, WebhookChanged};
+use crate::{NotChanged, Notice, Resend, Result, Routes, Shards, Store, StoreError, WebhookChanged};
 
 /// Beyond this, two cores and one disk write no faster.
-const COMMITS_AT_ONCE: usize = 3;
+pub(crate) const COMMITS_AT_ONCE: usize = 3;
+
+impl Shards for PostgresStore {}
 
 #[async_trait]
 impl Store for PostgresStore {
@@ -302,7 +304,7 @@ impl PostgresStore {
         appended
     }
 
-    async fn ensure_days(&self, days: BTreeSet<i64>) -> Result<()> {
+    pub(super) async fn ensure_days(&self, days: BTreeSet<i64>) -> Result<()> {
         let missing = self.days.missing(days);
         if missing.is_empty() {
             return Ok(());
@@ -316,7 +318,7 @@ impl PostgresStore {
 
 /// Whether the error is nobody's in particular.
 fn is_of_all(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable(_) | StoreError::Closed)
+    matches!(error, StoreError::Unavailable(_) | StoreError::Moving | StoreError::Closed)
 }
 
 /// Each submission and record has its answer.

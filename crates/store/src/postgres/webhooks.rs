@@ -77,19 +77,21 @@ pub(super) async fn routes(
     let sql = concat!(
         "SELECT ",
         webhook_columns!(),
-        ", s.config_version FROM stores s LEFT JOIN webhooks w ON w.store_id = s.id AND w.deleted_at IS NULL \
+        ", s.config_version, s.standing IS NOT NULL FROM stores s LEFT JOIN webhooks w ON w.store_id = s.id AND w.deleted_at IS NULL \
          WHERE s.id = $1 AND s.deleted_at IS NULL ORDER BY w.id"
     );
     let found = connection
         .all(sql, &[&store.as_str()], |row| {
             let version = to_u64(row.try_get(WEBHOOK_COLUMN_COUNT)?);
             let id = id_or_none(row, 0, WebhookId::from_bytes)?;
-            Ok((version, id.map(|_| read(row, sealer)).transpose()?))
+            let is_moving: bool = row.try_get(WEBHOOK_COLUMN_COUNT + 1)?;
+            Ok((version, is_moving, id.map(|_| read(row, sealer)).transpose()?))
         })
         .await?;
-    let Some(config_version) = found.first().map(|(version, _)| *version) else { return Ok(None) };
-    let webhooks = found.into_iter().filter_map(|(_, webhook)| webhook).collect();
-    Ok(Some(Routes { config_version, webhooks }))
+    let Some((config_version, is_moving, _)) = found.first() else { return Ok(None) };
+    let (config_version, is_moving) = (*config_version, *is_moving);
+    let webhooks = found.into_iter().filter_map(|(_, _, webhook)| webhook).collect();
+    Ok(Some(Routes { config_version, webhooks, is_moving }))
 }
 
 pub(super) async fn change(

@@ -16,7 +16,9 @@ use crate::claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
 use crate::journal::{Appended, Submission};
 use crate::listing::{DeliveryFilter, Page, StorePlace};
 use crate::results::{AttemptRecord, Recorded};
-use crate::{NotChanged, Resend, Result, Routes, Store, WebhookChanged};
+use crate::{NotChanged, Resend, Result, Routes, Shards, Store, WebhookChanged};
+
+impl Shards for SqliteStore {}
 
 #[async_trait]
 impl Store for SqliteStore {

@@ -82,7 +82,7 @@ pub(super) fn routes(connection: &Connection, sealer: &Sealer, store: &StoreId) 
         [store.as_str()],
         |row| read(row, sealer),
     )?;
-    Ok(Some(Routes { config_version: to_u64(version), webhooks }))
+    Ok(Some(Routes { config_version: to_u64(version), webhooks, is_moving: false }))
 }
 
 pub(super) fn change(
