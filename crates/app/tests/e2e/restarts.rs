@@ -193,7 +193,7 @@ async fn three_restarts_of_the_database_under_load_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes; run it with --run-ignored all"]
+#[ignore = "takes half a minute and more; run it with --run-ignored all"]
 async fn twenty_restarts_of_the_database_under_load_lose_nothing() {
     the_database_is_restarted(20).await;
 }
