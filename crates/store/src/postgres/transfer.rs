@@ -50,6 +50,8 @@ pub(crate) struct Transfer<'a> {
     store: StoreId,
     /// The last delivery that has gone.
     copied_up_to: Uuid,
+    /// The version of the target's row: it is another where somebody has refused the arrival.
+    ticket: i64,
 }
 
 impl<'a> Transfer<'a> {
@@ -72,7 +74,9 @@ impl<'a> Transfer<'a> {
             );
             into.batch_execute(&staging).await?;
         }
-        Ok(Self { from, into, target, store: store.clone(), copied_up_to })
+        let ticket = "SELECT config_version FROM stores WHERE id = $1";
+        let ticket = into.query_one(ticket, &[&store.as_str()]).await?.try_get(0)?;
+        Ok(Self { from, into, target, store: store.clone(), copied_up_to, ticket })
     }
 
     /// Copies the next deliveries; answers how many there were, and whether they were the last for now: while the
@@ -139,10 +143,11 @@ impl<'a> Transfer<'a> {
         let own = own.map(|column| format!("{column} = i.{column}")).collect::<Vec<_>>().join(", ");
         let stand = format!(
             "UPDATE stores s SET {own}, config_version = i.config_version + 1, standing = NULL \
-             FROM incoming_stores i WHERE s.id = i.id AND s.standing = 'away' AND s.deleted_at IS NULL"
+             FROM incoming_stores i WHERE s.id = i.id AND s.standing = 'away' AND s.deleted_at IS NULL \
+             AND s.config_version = $1"
         );
-        if self.into.execute(&stand, &[]).await? == 0 {
-            return Err(StoreError::Refused(format!("{} does not wait in the target", self.store)));
+        if self.into.execute(&stand, &[&self.ticket]).await? == 0 {
+            return Err(StoreError::Refused(format!("{} is not expected there any more", self.store)));
         }
         self.tell().await
     }

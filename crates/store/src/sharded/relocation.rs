@@ -199,16 +199,21 @@ impl ShardedStore {
     async fn tend_move(&self, store: &StoreId, from: &str, to: &str) -> Result<()> {
         let source = self.part(self.directory.place_named(from)?)?.open_store()?;
         let standing = source.standing(store).await?;
-        if standing == Some(Standing::Away) {
-            let target = self.part(self.directory.place_named(to)?)?.open_store()?;
-            if target.standing(store).await? == Some(Standing::Here) {
-                let home = self.home();
-                ask!(home, |db| db.end_move(store, to, (EntryState::Moved, Some(from))))?;
-                tracing::info!(%store, from, to, "a store has moved; its mover died before it told");
-                return Ok(());
-            }
+        if standing == Some(Standing::Here) {
+            return Ok(());
         }
-        if matches!(standing, Some(Standing::Away | Standing::Draining)) {
+        // A mover that only seemed to be dead must not let it arrive after it has gone on here.
+        let there = match self.part(self.directory.place_named(to)?)?.open_store() {
+            Ok(target) => target.refuse_arrival(store).await?,
+            // A store that only drains has not got that far.
+            Err(_) if standing == Some(Standing::Draining) => None,
+            Err(error) => return Err(error),
+        };
+        if there == Some(Standing::Here) {
+            let home = self.home();
+            ask!(home, |db| db.end_move(store, to, (EntryState::Moved, Some(from))))?;
+            tracing::info!(%store, from, to, "a store has moved; its mover died before it told");
+        } else if standing.is_some() {
             source.set_standing(store, Standing::Here).await?;
             tracing::warn!(%store, from, to, "the mover of a store died; the store goes on at its old place");
         }
@@ -226,7 +231,7 @@ impl ShardedStore {
     ) -> Result<()> {
         let store = &info.id;
         let (old, new) = (source.open_store()?, target.open_store()?);
-        if new.standing(store).await? == Some(Standing::Here) {
+        if new.refuse_arrival(store).await? == Some(Standing::Here) {
             // It arrived, and whoever brought it did not get to tell.
             *is_arriving = true;
             return Ok(());
@@ -294,7 +299,7 @@ impl ShardedStore {
     ) -> Result<()> {
         let target = other.ok_or_else(|| StoreError::Corrupt(format!("{store} is moving nowhere")))?;
         let into = self.part(self.directory.place_named(target)?)?.open_store()?;
-        if into.standing(store).await? == Some(Standing::Here) {
+        if into.refuse_arrival(store).await? == Some(Standing::Here) {
             return Err(StoreError::Refused(format!(
                 "{store} has arrived on {target} already: end its move, and move it back"
             )));

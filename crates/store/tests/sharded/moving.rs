@@ -299,6 +299,30 @@ async fn a_store_whose_mover_died_goes_on() {
     assert_eq!(databases.home.run("SELECT state || ' ' || shard FROM directory"), "made b");
 }
 
+/// The nodes took it for dead, and let the store go on at its old place.
+#[tokio::test]
+async fn a_mover_that_seemed_to_be_dead_lets_no_store_arrive() {
+    let databases = Databases::make().await;
+    let (store, world) = world_of(&databases).await;
+    let webhook = world.make_webhook().await;
+    world.send(webhook).await;
+    let moved = {
+        let tell = &mut |step| {
+            if step == MoveStep::Still {
+                // What `refuse_arrival` does, and what comes after it.
+                databases.b.run("UPDATE stores SET config_version = config_version + 1");
+                databases.a.run("UPDATE stores SET standing = NULL");
+            }
+        };
+        store.relocate(&world.shop, "b", tell).await
+    };
+    assert!(refused(moved).contains("not expected"));
+    assert_eq!(databases.b.run("SELECT standing FROM stores"), "away");
+    world.send(webhook).await;
+    relocate(&store, &world, "b").await;
+    assert_eq!(world.all_deliveries().await.len(), 2);
+}
+
 #[tokio::test]
 async fn a_move_that_makes_no_sense_is_refused_and_one_can_be_called_off() {
     let databases = Databases::make().await;
