@@ -33,7 +33,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(90);
 pub enum MoveStep {
     /// So many deliveries have been copied; the store is used meanwhile.
     Copied(u64),
-    /// All were compared, so many of them, and so many copied again.
+    /// So many were compared, or had changed since, and so many copied again.
     Compared(u64, u64),
     /// The store stands still until so many attempts have ended.
     Draining(u64),
@@ -238,6 +238,7 @@ impl ShardedStore {
         }
         new.expect_store(info).await?;
         let mut transfer = Transfer::begin(&old, &new, store).await?;
+        let mut compared_at = None;
         if old.standing(store).await? != Some(Standing::Away) {
             let (mut copied, mut is_last) = (0, false);
             while !is_last {
@@ -247,14 +248,18 @@ impl ShardedStore {
                 tell(MoveStep::Copied(copied));
                 pause(BREATH).await;
             }
-            // What changed meanwhile is found now, so that little is left for when the store stands still.
+            // The store is used all the while; what changes from here on is known by its transactions.
+            compared_at = Some(transfer.mark().await?);
             let (compared, mended) = transfer.mend().await?;
             tell(MoveStep::Compared(compared, mended));
             self.drain(&old, store, tell).await?;
             old.set_standing(store, Standing::Away).await?;
         }
         tell(MoveStep::Still);
-        let (compared, mended) = transfer.mend().await?;
+        let (compared, mended) = match &compared_at {
+            Some(mark) => transfer.mend_since(mark).await?,
+            None => transfer.mend().await?,
+        };
         tell(MoveStep::Compared(compared, mended));
         *is_arriving = true;
         transfer.arrive().await
