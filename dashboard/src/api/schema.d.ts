@@ -757,7 +757,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether requests can be served: the database reads and writes, and the server is not stopping. */
+        /**
+         * Whether requests can be served: the database reads and writes, and the server is not stopping. Where stores are
+         *     spread over several databases, the home and one of its shards do; a line names each that does not.
+         */
         get: operations["readyz"];
         put?: never;
         post?: never;

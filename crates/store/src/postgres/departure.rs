@@ -60,6 +60,20 @@ impl PostgresStore {
         }
     }
 
+    /// Lets nobody who is on the way with a store arrive here any more: whoever began before must begin again.
+    /// Answers how the store stands here then; it may have arrived the moment before.
+    pub(crate) async fn refuse_arrival(&self, store: &StoreId) -> crate::Result<Option<Standing>> {
+        // Waits for an arrival that is being committed.
+        let sql = "UPDATE stores SET config_version = config_version + 1 \
+                   WHERE id = $1 AND standing = 'away' AND deleted_at IS NULL";
+        let refused: crate::Result<()> = transact!(self, |tx| {
+            tx.lock_store(store).await?;
+            tx.execute(sql, &[&store.as_str()]).await.map(drop)
+        });
+        refused?;
+        self.standing(store).await
+    }
+
     /// Changes how a store stands here, and waits for those who act on how it stood.
     pub(crate) async fn set_standing(&self, store: &StoreId, standing: Standing) -> crate::Result<()> {
         let set: crate::Result<()> = transact!(self, |tx| set_standing(&tx, store, standing).await);

@@ -2,8 +2,9 @@
 //!
 //! They go as they are, in PostgreSQL's own binary form: what is sealed is bound to ids, which stay the same.
 //! Deliveries go first, in ranges of their ids, with their events and attempts, while the store is used at its old
-//! place. What changes there meanwhile is found by comparing both sides range by range: every change of a delivery
-//! is in its row, an attempt never changes, and neither does an event.
+//! place. Then both sides are compared range by range: every change of a delivery is in its row, an attempt never
+//! changes, and neither does an event. What changes after that is known by its transactions ([`Mark`]), so that the
+//! store need not stand still for as long as comparing takes.
 
 use std::collections::BTreeSet;
 
@@ -42,6 +43,11 @@ struct Range {
     up_to: Uuid,
 }
 
+/// A moment of the source: the oldest transaction that had not ended. Whatever a later look does not see yet is written
+/// by that one or a newer one.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark(String);
+
 /// A store on its way.
 pub(crate) struct Transfer<'a> {
     from: Client,
@@ -50,6 +56,8 @@ pub(crate) struct Transfer<'a> {
     store: StoreId,
     /// The last delivery that has gone.
     copied_up_to: Uuid,
+    /// The version of the target's row: it is another where somebody has refused the arrival.
+    ticket: i64,
 }
 
 impl<'a> Transfer<'a> {
@@ -72,7 +80,9 @@ impl<'a> Transfer<'a> {
             );
             into.batch_execute(&staging).await?;
         }
-        Ok(Self { from, into, target, store: store.clone(), copied_up_to })
+        let ticket = "SELECT config_version FROM stores WHERE id = $1";
+        let ticket = into.query_one(ticket, &[&store.as_str()]).await?.try_get(0)?;
+        Ok(Self { from, into, target, store: store.clone(), copied_up_to, ticket })
     }
 
     /// Copies the next deliveries; answers how many there were, and whether they were the last for now: while the
@@ -108,6 +118,30 @@ impl<'a> Transfer<'a> {
         }
     }
 
+    /// The present moment of the source.
+    pub(crate) async fn mark(&self) -> Result<Mark> {
+        let sql = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text";
+        Ok(Mark(self.from.query_one(sql, &[]).await?.try_get(0)?))
+    }
+
+    /// Copies what has changed since a moment before all was compared; answers how many deliveries had changed, and
+    /// how many were copied.
+    pub(crate) async fn mend_since(&mut self, Mark(mark): &Mark) -> Result<(u64, u64)> {
+        let sql = "SELECT id FROM deliveries WHERE store_id = $1 AND age(xmin) <= age($2::text::xid8::xid) \
+                   ORDER BY id";
+        let changed = self.from.query(sql, &[&self.store.as_str(), mark]).await?;
+        let (mut copied, mut up_to) = (0, FIRST);
+        for row in &changed {
+            let id: Uuid = row.try_get(0)?;
+            if id > up_to {
+                let range = self.range_after(Uuid::from_u128(id.as_u128().saturating_sub(1))).await?;
+                copied += self.copy(range).await?;
+                up_to = range.up_to;
+            }
+        }
+        Ok((u64::try_from(changed.len()).unwrap_or(u64::MAX), copied))
+    }
+
     /// Copies all the rest and lets the store stand in the target, in one transaction.
     pub(crate) async fn arrive(&mut self) -> Result<()> {
         self.into.batch_execute("BEGIN").await?;
@@ -139,10 +173,11 @@ impl<'a> Transfer<'a> {
         let own = own.map(|column| format!("{column} = i.{column}")).collect::<Vec<_>>().join(", ");
         let stand = format!(
             "UPDATE stores s SET {own}, config_version = i.config_version + 1, standing = NULL \
-             FROM incoming_stores i WHERE s.id = i.id AND s.standing = 'away' AND s.deleted_at IS NULL"
+             FROM incoming_stores i WHERE s.id = i.id AND s.standing = 'away' AND s.deleted_at IS NULL \
+             AND s.config_version = $1"
         );
-        if self.into.execute(&stand, &[]).await? == 0 {
-            return Err(StoreError::Refused(format!("{} does not wait in the target", self.store)));
+        if self.into.execute(&stand, &[&self.ticket]).await? == 0 {
+            return Err(StoreError::Refused(format!("{} is not expected there any more", self.store)));
         }
         self.tell().await
     }

@@ -33,7 +33,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(90);
 pub enum MoveStep {
     /// So many deliveries have been copied; the store is used meanwhile.
     Copied(u64),
-    /// All were compared, so many of them, and so many copied again.
+    /// So many were compared, or had changed since, and so many copied again.
     Compared(u64, u64),
     /// The store stands still until so many attempts have ended.
     Draining(u64),
@@ -199,16 +199,21 @@ impl ShardedStore {
     async fn tend_move(&self, store: &StoreId, from: &str, to: &str) -> Result<()> {
         let source = self.part(self.directory.place_named(from)?)?.open_store()?;
         let standing = source.standing(store).await?;
-        if standing == Some(Standing::Away) {
-            let target = self.part(self.directory.place_named(to)?)?.open_store()?;
-            if target.standing(store).await? == Some(Standing::Here) {
-                let home = self.home();
-                ask!(home, |db| db.end_move(store, to, (EntryState::Moved, Some(from))))?;
-                tracing::info!(%store, from, to, "a store has moved; its mover died before it told");
-                return Ok(());
-            }
+        if standing == Some(Standing::Here) {
+            return Ok(());
         }
-        if matches!(standing, Some(Standing::Away | Standing::Draining)) {
+        // A mover that only seemed to be dead must not let it arrive after it has gone on here.
+        let there = match self.part(self.directory.place_named(to)?)?.open_store() {
+            Ok(target) => target.refuse_arrival(store).await?,
+            // A store that only drains has not got that far.
+            Err(_) if standing == Some(Standing::Draining) => None,
+            Err(error) => return Err(error),
+        };
+        if there == Some(Standing::Here) {
+            let home = self.home();
+            ask!(home, |db| db.end_move(store, to, (EntryState::Moved, Some(from))))?;
+            tracing::info!(%store, from, to, "a store has moved; its mover died before it told");
+        } else if standing.is_some() {
             source.set_standing(store, Standing::Here).await?;
             tracing::warn!(%store, from, to, "the mover of a store died; the store goes on at its old place");
         }
@@ -226,13 +231,14 @@ impl ShardedStore {
     ) -> Result<()> {
         let store = &info.id;
         let (old, new) = (source.open_store()?, target.open_store()?);
-        if new.standing(store).await? == Some(Standing::Here) {
+        if new.refuse_arrival(store).await? == Some(Standing::Here) {
             // It arrived, and whoever brought it did not get to tell.
             *is_arriving = true;
             return Ok(());
         }
         new.expect_store(info).await?;
         let mut transfer = Transfer::begin(&old, &new, store).await?;
+        let mut compared_at = None;
         if old.standing(store).await? != Some(Standing::Away) {
             let (mut copied, mut is_last) = (0, false);
             while !is_last {
@@ -242,14 +248,18 @@ impl ShardedStore {
                 tell(MoveStep::Copied(copied));
                 pause(BREATH).await;
             }
-            // What changed meanwhile is found now, so that little is left for when the store stands still.
+            // The store is used all the while; what changes from here on is known by its transactions.
+            compared_at = Some(transfer.mark().await?);
             let (compared, mended) = transfer.mend().await?;
             tell(MoveStep::Compared(compared, mended));
             self.drain(&old, store, tell).await?;
             old.set_standing(store, Standing::Away).await?;
         }
         tell(MoveStep::Still);
-        let (compared, mended) = transfer.mend().await?;
+        let (compared, mended) = match &compared_at {
+            Some(mark) => transfer.mend_since(mark).await?,
+            None => transfer.mend().await?,
+        };
         tell(MoveStep::Compared(compared, mended));
         *is_arriving = true;
         transfer.arrive().await
@@ -294,7 +304,7 @@ impl ShardedStore {
     ) -> Result<()> {
         let target = other.ok_or_else(|| StoreError::Corrupt(format!("{store} is moving nowhere")))?;
         let into = self.part(self.directory.place_named(target)?)?.open_store()?;
-        if into.standing(store).await? == Some(Standing::Here) {
+        if into.refuse_arrival(store).await? == Some(Standing::Here) {
             return Err(StoreError::Refused(format!(
                 "{store} has arrived on {target} already: end its move, and move it back"
             )));

@@ -123,6 +123,7 @@ async fn a_store_moves_with_all_that_it_has_and_leaves_nothing_behind() {
     let deliveries = count(&before, "deliveries") as u64;
     assert!(steps.contains(&MoveStep::Copied(deliveries)), "{steps:?}");
     assert!(steps.contains(&MoveStep::Compared(deliveries, 0)), "{steps:?}");
+    assert!(steps.contains(&MoveStep::Compared(0, 0)), "{steps:?}");
     assert_eq!(steps.last(), Some(&MoveStep::Moved));
     assert_eq!(rows(&databases.b), before, "every row is there as it was");
     assert_eq!(store.shard_of(&world.shop).await.unwrap(), Some(2));
@@ -198,6 +199,43 @@ async fn what_changes_while_a_store_is_copied_arrives_as_it_became() {
     relocate(&store, &world, "b").await;
     assert_eq!(rows(&databases.b), expected);
     assert_eq!(count(&expected, "attempts"), 5);
+}
+
+/// What changes after all was compared is found by its transactions: new rows, changed rows, and no others.
+#[tokio::test]
+async fn what_changes_after_a_store_was_compared_arrives_as_it_became() {
+    let databases = Databases::make().await;
+    let (store, world) = world_of(&databases).await;
+    let webhook = world.make_webhook().await;
+    world.write((0..2_500).map(|_| world.event(&[webhook])).collect()).await;
+    let mut steps = Vec::new();
+    let change = |what: &str, which: &str| {
+        let which = format!("(SELECT id FROM deliveries ORDER BY id {which} LIMIT 1)");
+        databases.a.run(&format!("UPDATE deliveries SET {what} WHERE id = {which}"));
+    };
+    {
+        let tell = &mut |step| {
+            if matches!(step, MoveStep::Compared(2_500, 0)) && steps.is_empty() {
+                change("claim = 7", "ASC");
+                change("last_error = 'late'", "DESC");
+            }
+            if !matches!(step, MoveStep::Copied(_)) {
+                steps.push(step);
+            }
+        };
+        store.relocate(&world.shop, "b", tell).await.unwrap();
+    }
+    assert_eq!(rows(&databases.b), rows(&databases.a));
+    assert_eq!(
+        databases.b.run("SELECT count(*) FROM deliveries WHERE claim = 7 OR last_error = 'late'"),
+        "2"
+    );
+    let [MoveStep::Compared(2_500, 0), MoveStep::Still, MoveStep::Compared(2, copied), MoveStep::Moved] =
+        steps[..]
+    else {
+        panic!("{steps:?}")
+    };
+    assert!(copied <= 1_001, "{copied}");
 }
 
 /// What is asked while a store moves is refused as such, and what belongs to the home is not.
@@ -298,6 +336,30 @@ async fn a_store_whose_mover_died_goes_on() {
     world.send(webhook).await;
     assert_eq!(world.all_deliveries().await.len(), 4);
     assert_eq!(databases.home.run("SELECT state || ' ' || shard FROM directory"), "made b");
+}
+
+/// The nodes took it for dead, and let the store go on at its old place.
+#[tokio::test]
+async fn a_mover_that_seemed_to_be_dead_lets_no_store_arrive() {
+    let databases = Databases::make().await;
+    let (store, world) = world_of(&databases).await;
+    let webhook = world.make_webhook().await;
+    world.send(webhook).await;
+    let moved = {
+        let tell = &mut |step| {
+            if step == MoveStep::Still {
+                // What `refuse_arrival` does, and what comes after it.
+                databases.b.run("UPDATE stores SET config_version = config_version + 1");
+                databases.a.run("UPDATE stores SET standing = NULL");
+            }
+        };
+        store.relocate(&world.shop, "b", tell).await
+    };
+    assert!(refused(moved).contains("not expected"));
+    assert_eq!(databases.b.run("SELECT standing FROM stores"), "away");
+    world.send(webhook).await;
+    relocate(&store, &world, "b").await;
+    assert_eq!(world.all_deliveries().await.len(), 2);
 }
 
 #[tokio::test]
