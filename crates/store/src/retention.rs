@@ -51,6 +51,13 @@ pub enum RetirePlace {
     },
     /// What is left of deleted webhooks.
     Webhooks,
+    /// One of several databases. One that is alone is each of them.
+    Database {
+        /// Its number.
+        number: usize,
+        /// How far the pass has come there.
+        from: Box<RetirePlace>,
+    },
 }
 
 impl Default for RetirePlace {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use bocau_domain::{Outcome, Reason, RetentionDays, Status, StoreChange, StoreId, Timestamp, WebhookId};
 
 use super::world::{BY, LEASE, World, shop_id};
-use crate::{OverviewSpan, RETIRE_BATCH, Recorded, Resend, Retire, RetirePlace, Retired, Store};
+use crate::{
+    AttemptRecord, OverviewSpan, RETIRE_BATCH, Recorded, Resend, Retire, RetirePlace, Retired, Store,
+};
 
 /// A day.
 const DAY: Duration = Duration::from_hours(24);
@@ -239,7 +241,10 @@ pub async fn a_very_long_history_goes_by_and_by(store: Arc<dyn Store>) {
     let delivery = world.send(webhook).await;
     let claimed = world.claim_one(webhook).await;
     world.record(world.attempt(&claimed, 200)).await;
-    let stale: Vec<_> = (0..RETIRE_BATCH + 20).map(|_| world.attempt(&claimed, 500)).collect();
+    // Each took another time: what is the same was recorded before.
+    let late =
+        |millis| AttemptRecord { duration: Duration::from_millis(millis), ..world.attempt(&claimed, 500) };
+    let stale: Vec<_> = (0..RETIRE_BATCH as u64 + 20).map(late).collect();
     for answer in world.store.record(stale).await {
         assert!(matches!(answer, Ok(Recorded::Stale { .. })), "{answer:?}");
     }
@@ -272,13 +277,21 @@ pub async fn what_was_given_up_is_counted_as_failed(store: Arc<dyn Store>) {
     assert_eq!(counts().await, (0, 1, 1), "what happened has happened");
 }
 
-/// A pass over what nothing is to be done about is one call.
+/// Nothing was done, however the pass goes on.
+fn is_idle(retired: &Retired) -> bool {
+    Retired { next: None, ..retired.clone() } == Retired::default()
+}
+
+/// A pass over what nothing is to be done about is one call, or one for each of several databases.
 pub async fn nothing_to_do_is_seen_at_once(store: Arc<dyn Store>) {
+    let databases = store.shards().len().max(1);
     let world = World::new(store).await;
-    assert_eq!(world.retire(30).await, [Retired::default()]);
+    let done = world.retire(30).await;
+    assert!(done.len() == databases && done.iter().all(is_idle), "{done:?}");
     world.write(vec![world.event(&[])]).await;
     let_days_pass(&world, 28);
-    assert_eq!(world.retire(30).await, [Retired::default()]);
+    let done = world.retire(30).await;
+    assert!(done.len() == databases && done.iter().all(is_idle), "{done:?}");
 }
 
 /// Sweeping removes them, and nothing of it is counted for whoever has the id next.
@@ -317,6 +330,6 @@ pub async fn a_pass_that_was_broken_off_is_made_anew(store: Arc<dyn Store>) {
         RetirePlace::Webhooks,
     ] {
         let retire = Retire { from, ..from_the_start(&world, 30) };
-        assert_eq!(world.store.retire(retire).await.expect("works"), Retired::default());
+        assert!(is_idle(&world.store.retire(retire).await.expect("works")));
     }
 }

@@ -77,6 +77,7 @@ async fn retire_rows(tx: &Tx, retire: &Retire, from: RetirePlace) -> Result<Reti
             RetirePlace::Stores { after } => batch.next_store(after.as_ref()).await?,
             RetirePlace::Store { days, store, after } => batch.store(days, store, after).await?,
             RetirePlace::Webhooks => batch.webhooks().await?,
+            RetirePlace::Database { from, .. } => Some(*from),
         };
         if batch.left == 0 {
             break;

@@ -15,8 +15,8 @@ use super::forward::{node_verbs, people_verbs, verbs_of_home};
 use super::verbs::at;
 use crate::{
     Advanced, Audit, AuditNote, Configured, DeliveryFilter, Figures, Inboxes, NewResendJob, NotChanged,
-    Overview, OverviewSpan, Page, ResendJob, ResendJobs, Result, Retention, Retire, Retired, Session,
-    SessionRecord, ShardState, Shards, SignInLink, StatusCounts,
+    Overview, OverviewSpan, Page, ResendJob, ResendJobs, Result, Retention, Retire, RetirePlace, Retired,
+    Session, SessionRecord, ShardState, Shards, SignInLink, StatusCounts,
 };
 
 people_verbs!(verbs_of_home);
@@ -24,21 +24,19 @@ node_verbs!(verbs_of_home);
 
 #[async_trait]
 impl Retention for ShardedStore {
-    /// A whole pass over every database that answers. A server has a step of its own for each.
+    /// One database after the other; a server has a pass of its own for each instead.
     async fn retire(&self, retire: Retire) -> Result<Retired> {
-        let mut all = Retired::default();
-        for part in self.parts.iter().filter(|part| part.problem().is_none()) {
-            let mut next = Some(retire.from.clone());
-            while let Some(from) = next {
-                let retired = part.retire(Retire { from, ..retire.clone() }).await?;
-                all.events += retired.events;
-                all.deliveries += retired.deliveries;
-                all.expired.extend(retired.expired);
-                all.day = retired.day.or(all.day);
-                next = retired.next;
-            }
-        }
-        Ok(all)
+        let (number, from) = match retire.from {
+            RetirePlace::Database { number, from } => (number, *from),
+            from => (0, from),
+        };
+        let retired = self.part(number)?.retire(Retire { from, ..retire }).await?;
+        let next = match retired.next {
+            Some(from) => Some(RetirePlace::Database { number, from: Box::new(from) }),
+            None => (number + 1 < self.parts.len())
+                .then(|| RetirePlace::Database { number: number + 1, from: Box::default() }),
+        };
+        Ok(Retired { next, ..retired })
     }
 }
 

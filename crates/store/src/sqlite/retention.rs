@@ -47,6 +47,7 @@ fn retire(tx: &Tx<'_>, retire: &Retire) -> Result<Retired> {
             RetirePlace::Stores { after } => batch.next_store(after.as_ref())?,
             RetirePlace::Store { days, store, after } => batch.store(days, store, after)?,
             RetirePlace::Webhooks => batch.webhooks()?,
+            RetirePlace::Database { from, .. } => Some(*from),
         };
         if batch.left == 0 {
             break;
