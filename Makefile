@@ -71,3 +71,4 @@ fmt: ## Format all Rust code
 bench: dashboard ## Measure a release build end to end, against the machine's own limit in the same run
 	$(CARGO) build --release --locked
 	$(CARGO) run --release --locked --quiet -p bocau-bench -- --json target/bench-sqlite.json
+	$(CARGO) run --release --locked --quiet -p bocau-bench -- --postgres --json target/bench-postgres.json

@@ -18,10 +18,14 @@ mod usage;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use bocau_test_postgres::{Durability, PostgresServer};
 use clap::Parser;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Stands for a server of the run's own.
+const OWN: &str = "own";
 
 /// What is measured, and with what.
 #[derive(Debug, Parser)]
@@ -29,8 +33,8 @@ struct Arguments {
     /// The program under test, a release build
     #[arg(long, default_value = "target/release/bocau")]
     program: PathBuf,
-    /// An empty PostgreSQL database with fsync on; without it, SQLite is measured
-    #[arg(long)]
+    /// Measure on PostgreSQL: on the server of this URL, or on one that is started for it; without it, on SQLite
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = OWN)]
     postgres: Option<String>,
     /// Events of each run
     #[arg(long, default_value_t = 40_000)]
@@ -41,7 +45,15 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
+    let mut own = None;
+    if arguments.postgres.as_deref() == Some(OWN) {
+        let server = PostgresServer::start(Durability::Kept).context("PostgreSQL")?;
+        arguments.postgres = Some(server.url());
+        own = Some(server);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("threads")?;
-    runtime.block_on(run::run(&arguments))
+    let ended = runtime.block_on(run::run(&arguments));
+    drop(own);
+    ended
 }

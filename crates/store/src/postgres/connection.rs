@@ -264,8 +264,8 @@ impl Use {
             // Each of its statements goes to a few rows by an index. A plan made while the tables were empty
             // would read whole tables instead, and stay. Planning every time would cost more than running.
             Self::Work => {
-                "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; \
-                 SET enable_mergejoin = off;"
+                "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; \
+                 SET enable_material = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
             }
             // A page is the end of a walk along an index. Of a day that was not analyzed yet the server takes
             // filters for so strict that it would rather read and sort all of it.
