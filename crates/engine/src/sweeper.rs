@@ -19,7 +19,12 @@ const BREATH: Duration = Duration::from_millis(20);
 /// Brings to its end what processes that died have left between two databases, until `stop` ends.
 pub async fn tend_shards(store: Arc<dyn Store>, clock: Arc<dyn EngineClock>, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        if let Err(error) = store.tend_shards(clock.now()).await {
+        // It may wait for others' transactions for long; broken off, it is begun again by whoever is next.
+        let tended = tokio::select! {
+            tended = store.tend_shards(clock.now()) => tended,
+            () = stop.cancelled() => return,
+        };
+        if let Err(error) = tended {
             tracing::warn!(%error, "what was left between two databases cannot be looked for; trying again");
         }
         tokio::select! {

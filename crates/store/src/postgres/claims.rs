@@ -93,31 +93,31 @@ async fn wants(tx: &Tx, request: &ClaimRequest) -> Result<Vec<Want>> {
     let ids: Vec<Uuid> = request.wants.iter().map(|(webhook, _)| uuid(webhook.as_bytes())).collect();
     let standing = tx
         .all(
-            "SELECT w.id, w.enabled, w.deleted_at IS NULL AND s.id IS NOT NULL FROM webhooks w \
+            "SELECT w.id, w.enabled, w.deleted_at IS NULL AND s.id IS NOT NULL, \
+             EXISTS (SELECT 1 FROM stores a WHERE a.id = w.store_id AND a.standing = 'away') FROM webhooks w \
              LEFT JOIN stores s ON s.id = w.store_id AND s.deleted_at IS NULL AND s.standing IS NULL \
              WHERE w.id = ANY($1)",
             &[&ids],
             |row| {
                 Ok((
                     id(row, 0, WebhookId::from_bytes)?,
-                    match (row.try_get(1)?, row.try_get(2)?) {
-                        (true, true) => Claimable::All,
-                        (false, true) => Claimable::AskedFor,
-                        (_, false) => Claimable::Nothing,
+                    match (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?) {
+                        // What is here of it is a copy: nothing is written to it.
+                        (_, _, true) => None,
+                        (true, true, false) => Some(Claimable::All),
+                        (false, true, false) => Some(Claimable::AskedFor),
+                        (_, false, false) => Some(Claimable::Nothing),
                     },
                 ))
             },
         )
         .await?;
-    let standing: HashMap<WebhookId, Claimable> = standing.into_iter().collect();
-    let want = |(webhook, count): &(WebhookId, usize)| Want {
-        webhook: *webhook,
-        claimable: standing.get(webhook).copied().unwrap_or(Claimable::Nothing),
-        count: *count,
-        lapsed: 0,
-        is_over: false,
+    let standing: HashMap<WebhookId, Option<Claimable>> = standing.into_iter().collect();
+    let want = |(webhook, count): &(WebhookId, usize)| {
+        let claimable = standing.get(webhook).copied().unwrap_or(Some(Claimable::Nothing))?;
+        Some(Want { webhook: *webhook, claimable, count: *count, lapsed: 0, is_over: false })
     };
-    Ok(request.wants.iter().filter(|(_, count)| *count > 0).map(want).collect())
+    Ok(request.wants.iter().filter(|(_, count)| *count > 0).filter_map(want).collect())
 }
 
 /// A row that is due, held to the end.

@@ -141,6 +141,8 @@ async fn set_standing(tx: &Tx, store: &StoreId, standing: Standing) -> Result<()
     if tx.execute(sql, &[&store.as_str(), &standing.as_str()]).await? == 0 {
         return Err(StoreError::Refused(format!("{store} is not there any more")).into());
     }
+    // What was left of it here, if ever, was before.
+    tx.execute("DELETE FROM leftovers WHERE store_id = $1", &[&store.as_str()]).await?;
     tx.bump_config(store).await
 }
 

@@ -252,8 +252,8 @@ async fn expire_some(tx: &Tx, day: Day, now: Timestamp) -> Result<Vec<(StoreId, 
     let part = part_of("deliveries", day);
     let sql = format!(
         "SELECT store_id, id FROM {part} WHERE due_at IS NOT NULL AND (claimed_until IS NULL OR claimed_until <= $1) \
-         AND EXISTS (SELECT 1 FROM stores s WHERE s.id = store_id AND s.deleted_at IS NULL) \
-         LIMIT $2 FOR UPDATE SKIP LOCKED"
+         AND EXISTS (SELECT 1 FROM stores s WHERE s.id = store_id AND s.deleted_at IS NULL \
+         AND s.standing IS DISTINCT FROM 'away') LIMIT $2 FOR UPDATE SKIP LOCKED"
     );
     let rows = tx.0.query(&sql, &[&now.as_millis(), &from_count(RETIRE_BATCH)]).await?;
     let waiting = rows

@@ -97,7 +97,7 @@ async fn check_alone(tx: &Tx) -> Result<()> {
 }
 
 /// The id of the home, and the own name.
-async fn identity(tx: &Tx) -> Result<Option<(String, String)>> {
+pub(super) async fn identity(tx: &Tx) -> Result<Option<(String, String)>> {
     let Some(value) = tx.first("SELECT value FROM meta WHERE key = $1", &[&KEY], only::<Vec<u8>>).await?
     else {
         return Ok(None);

@@ -54,7 +54,7 @@ use uuid::Uuid;
 
 pub use connection::PostgresUrl;
 pub(crate) use departure::Standing;
-pub(crate) use directory::EntryState;
+pub(crate) use directory::{Entry, EntryState};
 pub use identity::HOME;
 pub use migrate::schema_version;
 pub(crate) use pulse::Pulse;

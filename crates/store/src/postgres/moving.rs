@@ -11,6 +11,7 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::connection::{self, PostgresUrl, Use};
+use super::identity::{HOME, identity};
 use super::migrate;
 use super::partitions::{self, Day, day_of};
 use super::tx::{Connection, Tx};
@@ -250,6 +251,13 @@ fn days_of(table: &Table, day: &str, keys: &HashSet<Row>) -> Result<BTreeSet<Day
 
 /// What is there must be the beginnings of this very move, or nothing.
 async fn check_own(tx: &Tx, name: &[u8]) -> Result<()> {
+    if let Some((_, shard)) = identity(tx).await?
+        && shard != HOME
+    {
+        return Err(StoreError::Refused(format!(
+            "the database is the shard {shard} of another installation: give the URL of an empty one"
+        )));
+    }
     let mark = tx.first("SELECT value FROM meta WHERE key = $1", &[&MOVING], |row| Ok(row.try_get(0)?));
     let mark: Option<Vec<u8>> = mark.await?;
     let is_used =

@@ -57,9 +57,9 @@ pub(super) async fn record(tx: &Tx, records: &[AttemptRecord]) -> Result<Vec<Rec
     let mut answers = Vec::with_capacity(records.len());
     for record in records {
         answers.push(match held.get_mut(&record.claim.delivery) {
-            Some(held) if held.store == record.claim.store => match noted.get(&record.claim.delivery) {
-                Some(number) => moved_before(held, record, *number),
-                None => record_one(tx, held, record, &mut history)?,
+            Some(held) if held.store == record.claim.store => match noted.get(&Noted::of(record)) {
+                Some(number) if !is_held(&held.delivery, record) => moved_before(held, record, *number),
+                _ => record_one(tx, held, record, &mut history)?,
             },
             _ => Recorded::Vanished,
         });
@@ -70,7 +70,7 @@ pub(super) async fn record(tx: &Tx, records: &[AttemptRecord]) -> Result<Vec<Rec
     for (record, answer) in records.iter().zip(&mut answers) {
         if let (Recorded::Moved { webhook_disabled, delivery, .. }, Some(url)) = (answer, &record.gone)
             && let Some(webhook) = delivery.webhook_id
-            && !noted.contains_key(&delivery.id)
+            && !noted.contains_key(&Noted::of(record))
         {
             *webhook_disabled =
                 disable_gone(tx, &record.claim.store, webhook, url, record.ended_at()).await?;
@@ -128,12 +128,27 @@ fn is_held(delivery: &Delivery, record: &AttemptRecord) -> bool {
     delivery.state.claim == record.claim.claim && delivery.state.claimed_until.is_some()
 }
 
+/// What tells one attempt of a delivery from another, whichever claim it was made under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Noted {
+    delivery: DeliveryId,
+    started_at: i64,
+    took: i64,
+}
+
+impl Noted {
+    fn of(record: &AttemptRecord) -> Self {
+        let (started_at, took) = (record.started_at.as_millis(), millis(record.duration));
+        Self { delivery: record.claim.delivery, started_at, took }
+    }
+}
+
 /// Of those whose claim does not hold, the ones that are in the history already, with their numbers.
 async fn noted_before(
     tx: &Tx,
     records: &[AttemptRecord],
     held: &HashMap<DeliveryId, Held>,
-) -> Result<HashMap<DeliveryId, u32>> {
+) -> Result<HashMap<Noted, u32>> {
     let is_stale = |record: &&AttemptRecord| {
         held.get(&record.claim.delivery).is_some_and(|held| !is_held(&held.delivery, record))
     };
@@ -143,13 +158,15 @@ async fn noted_before(
     let started: Vec<i64> = stale.iter().map(|record| record.started_at.as_millis()).collect();
     let took: Vec<i64> = stale.iter().map(|record| millis(record.duration)).collect();
     let outcomes: Vec<&str> = stale.iter().map(|record| record.outcome.as_str()).collect();
-    let sql = "SELECT a.delivery_id, a.number \
+    let sql = "SELECT a.delivery_id, a.number, r.started_at, r.took \
                FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) AS r (id, started_at, took, outcome) \
                JOIN attempts a ON a.delivery_id = r.id AND a.delivery_id BETWEEN $5 AND $6 \
                 AND a.started_at = r.started_at AND a.duration_ms = r.took AND a.outcome = r.outcome";
     let noted = tx
         .all(sql, &[&ids, &started, &took, &outcomes, first, last], |row| {
-            Ok((id(row, 0, DeliveryId::from_bytes)?, to_u32(row.try_get(1)?)))
+            let delivery = id(row, 0, DeliveryId::from_bytes)?;
+            let noted = Noted { delivery, started_at: row.try_get(2)?, took: row.try_get(3)? };
+            Ok((noted, to_u32(row.try_get(1)?)))
         })
         .await?;
     Ok(noted.into_iter().collect())

@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSqlOwned;
 use uuid::Uuid;
 
+use super::errors::Failed;
 use super::tx::{Result, Tx};
 use crate::StoreError;
 
@@ -181,7 +182,7 @@ pub(super) async fn update_states(tx: &Tx, changed: &[Changed<'_>]) -> Result<()
         };
     }
     let moment = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-    tx.execute(
+    let updated = tx.execute(
         "UPDATE deliveries d SET status = n.status, reason = n.reason, next_attempt_at = n.next_attempt_at, \
          resend_at = n.resend_at, claim = n.claim, claimed_until = n.claimed_until, auto_attempts = n.auto_attempts, \
          interruptions = n.interruptions, last_number = n.last_number, attempts = n.attempts, \
@@ -216,6 +217,10 @@ pub(super) async fn update_states(tx: &Tx, changed: &[Changed<'_>]) -> Result<()
         ],
     )
     .await?;
+    if updated != changed.len() {
+        // Their day was taken off between looking and writing.
+        return Err(Failed::Conflict("deliveries went while they were written".into()));
+    }
     let mut tally = tx.tally();
     for Changed { store, was, delivery } in changed {
         tally.moved(store, delivery.id, delivery.webhook_id, (*was, delivery.state.status));

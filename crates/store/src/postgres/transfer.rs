@@ -222,6 +222,8 @@ impl<'a> Transfer<'a> {
 
     /// Makes the target's deliveries of a range what the source's are, with their events and attempts.
     async fn copy(&mut self, range: Range) -> Result<u64> {
+        // A node may have dropped a day since.
+        self.target.days.forget();
         self.target.ensure_days(self.days_of(range).await?).await?;
         self.into.batch_execute("BEGIN").await?;
         let copied = self.copy_in_transaction(range).await;

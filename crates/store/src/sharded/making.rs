@@ -75,14 +75,20 @@ impl ShardedStore {
         Ok(changed)
     }
 
+    /// A store that is moving, or whose old place does not know yet that it has moved, is deleted after that: of its
+    /// rows in the other database nobody would know any more.
     pub(super) async fn delete(&self, id: &StoreId, by: &Actor, now: Timestamp) -> Result<bool> {
+        let home = self.home();
+        let Some(_no_move) = ask!(home, |db| db.lock_move(id))? else { return Err(StoreError::Moving) };
+        if ask!(home, |db| db.entry(id))?.is_some_and(|entry| entry.other.is_some()) {
+            return Err(StoreError::Moving);
+        }
         let Some((place, part)) = self.part_of(id).await? else { return Ok(false) };
         let deleted = part.delete_store(id, by, now).await?;
         if place == 0 {
             return Ok(deleted);
         }
         // Also where it was gone from its own database before: whoever deleted it did not get to the lists.
-        let home = self.home();
         let unlisted = ask!(home, |db| db.delete_mirror(id, now))?;
         self.directory.forget(id);
         Ok(deleted || unlisted)

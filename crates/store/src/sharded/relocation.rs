@@ -18,7 +18,7 @@ use bocau_domain::{StoreId, StoreInfo};
 
 use super::ShardedStore;
 use super::part::{Part, ask};
-use crate::postgres::{EntryState, HOME, PostgresStore, Standing, Transfer, schema_version};
+use crate::postgres::{Entry, EntryState, HOME, PostgresStore, Standing, Transfer, schema_version};
 use crate::{Result, Store as _, StoreError};
 
 /// Between two ranges that are copied, so that the two servers have time for others.
@@ -125,7 +125,7 @@ impl ShardedStore {
                 return Ok(());
             }
             EntryState::Moved => {
-                self.let_go().await?;
+                self.let_go_of(store, other.unwrap_or(HOME)).await?;
                 if ask!(home, |db| db.entry(store))?.is_some_and(|entry| entry.state == EntryState::Moved) {
                     let old = other.unwrap_or("its old place");
                     return Err(StoreError::Unavailable(format!(
@@ -145,7 +145,7 @@ impl ShardedStore {
         ask!(home, |db| db.end_move(store, to, moved))?;
         self.directory.forget(store);
         tell(MoveStep::Moved);
-        self.let_go().await
+        self.let_go_of(store, source.name()).await
     }
 
     /// Brings all of a store to the target. Where that does not come about, the store goes on at its old place, save
@@ -189,6 +189,14 @@ impl ShardedStore {
         let home = self.home();
         for (store, from, to) in ask!(home, |db| db.moving())? {
             let Some(_held) = ask!(home, |db| db.lock_move(&store))? else { continue };
+            // The list may be old by now.
+            let is_so = |entry: Entry| {
+                (entry.state, entry.shard, entry.other)
+                    == (EntryState::Moving, from.clone(), Some(to.clone()))
+            };
+            if !ask!(home, |db| db.entry(&store))?.is_some_and(is_so) {
+                continue;
+            }
             if let Err(error) = self.tend_move(&store, &from, &to).await {
                 tracing::warn!(%error, %store, from, to, "a store whose mover died stands still");
             }
@@ -326,12 +334,25 @@ impl ShardedStore {
     pub(super) async fn let_go(&self) -> Result<()> {
         let home = self.home();
         for (store, old) in ask!(home, |db| db.moved())? {
-            let part = self.part(self.directory.place_named(&old)?)?;
-            match ask!(part, |db| db.note_left(&store)) {
-                Ok(()) => ask!(home, |db| db.forget_moved(&store))?,
-                Err(error) => {
-                    tracing::warn!(%error, %store, old, "the old place of a store does not hear that it moved");
-                }
+            // Whoever moves it does this as well; it may be on its way back by now.
+            let Some(_held) = ask!(home, |db| db.lock_move(&store))? else { continue };
+            let is_so =
+                |entry: Entry| entry.state == EntryState::Moved && entry.other.as_deref() == Some(&*old);
+            if ask!(home, |db| db.entry(&store))?.is_some_and(is_so) {
+                self.let_go_of(&store, &old).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of one store, for whoever holds off its moves.
+    async fn let_go_of(&self, store: &StoreId, old: &str) -> Result<()> {
+        let home = self.home();
+        let part = self.part(self.directory.place_named(old)?)?;
+        match ask!(part, |db| db.note_left(store)) {
+            Ok(()) => ask!(home, |db| db.forget_moved(store))?,
+            Err(error) => {
+                tracing::warn!(%error, %store, old, "the old place of a store does not hear that it moved");
             }
         }
         Ok(())

@@ -338,6 +338,45 @@ async fn a_store_whose_mover_died_goes_on() {
     assert_eq!(databases.home.run("SELECT state || ' ' || shard FROM directory"), "made b");
 }
 
+/// Of its rows in the other database nobody would know any more.
+#[tokio::test]
+async fn a_store_between_two_databases_is_deleted_after_it_has_moved() {
+    let databases = Databases::make().await;
+    let (store, world) = world_of(&databases).await;
+    let webhook = world.make_webhook().await;
+    world.send(webhook).await;
+    databases.home.run("UPDATE directory SET state = 'moving', other = 'b'");
+    let refused = store.delete_store(&world.shop, BY, world.now()).await;
+    assert!(matches!(refused, Err(StoreError::Moving)), "{refused:?}");
+    // Its mover goes on, as long as it takes.
+    relocate(&store, &world, "b").await;
+    databases.home.run("UPDATE directory SET state = 'moved', other = 'a'");
+    let refused = store.delete_store(&world.shop, BY, world.now()).await;
+    assert!(matches!(refused, Err(StoreError::Moving)), "{refused:?}");
+    store.tend_shards(world.now()).await.unwrap();
+    assert!(store.delete_store(&world.shop, BY, world.now()).await.unwrap());
+}
+
+/// A node that comes late with what it has read must not act on it.
+#[tokio::test]
+async fn what_was_left_behind_once_is_not_taken_for_what_has_come_back() {
+    let databases = Databases::make().await;
+    let (store, world) = world_of(&databases).await;
+    let webhook = world.make_webhook().await;
+    world.send(webhook).await;
+    relocate(&store, &world, "b").await;
+    relocate(&store, &world, "a").await;
+    // As a node does that read “moved” before the store went back.
+    databases.a.run("INSERT INTO leftovers (store_id, since) VALUES ('552', 0)");
+    databases.home.run("UPDATE directory SET state = 'moved', other = 'a' WHERE shard = 'b'");
+    store.tend_shards(world.now()).await.unwrap();
+    let steps = relocate(&store, &world, "b").await;
+    assert!(steps.contains(&MoveStep::Moved), "{steps:?}");
+    assert_eq!(world.all_deliveries().await.len(), 1);
+    let left = databases.a.run("SELECT count(*) FROM leftovers WHERE since = 0");
+    assert_eq!(left, "0", "the old note is gone with the standing that it was about");
+}
+
 /// The nodes took it for dead, and let the store go on at its old place.
 #[tokio::test]
 async fn a_mover_that_seemed_to_be_dead_lets_no_store_arrive() {
