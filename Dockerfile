@@ -9,7 +9,7 @@ FROM node:22-bookworm-slim AS dashboard
 WORKDIR /src/dashboard
 COPY dashboard/package.json dashboard/package-lock.json dashboard/.npmrc ./
 # Not `npm ci`: see the Makefile.
-RUN --mount=type=cache,target=/root/.npm npm install --no-save
+RUN --mount=type=cache,target=/npm-cache npm install --no-save --cache /npm-cache
 COPY dashboard ./
 RUN npm run build
 

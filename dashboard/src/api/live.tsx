@@ -36,7 +36,6 @@ export function LiveProvider({ store, children }: { store: string; children: Rea
   useEffect(() => {
     let source: EventSource | null = null;
     let retry: number | undefined;
-    let wasOpen = false;
 
     const close = () => {
       window.clearTimeout(retry);
@@ -51,9 +50,8 @@ export function LiveProvider({ store, children }: { store: string; children: Rea
       source = opened;
       opened.onopen = () => {
         setState('live');
-        // What happened between two connections was not heard.
-        if (wasOpen) void queries.invalidateQueries({ queryKey: ['store', store] });
-        wasOpen = true;
+        // What happened before was not heard: between two connections, or between a page's first answer and the first.
+        void queries.invalidateQueries({ queryKey: ['store', store] });
       };
       opened.onerror = () => {
         setState('offline');

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{ConfigArgs, block_on, tell};
+use super::{ConfigArgs, block_on, progress_bar, tell};
 use crate::config::Config;
 use crate::logging;
 use crate::storage::{Storage, database_path, master_key_path, plain};
@@ -36,7 +35,7 @@ async fn back_up(target: PathBuf, config: Config) -> anyhow::Result<()> {
         bail!("there is no database to copy: {} does not exist", database.display());
     }
     let storage = Storage::open(&config).await?;
-    let bar = progress_bar();
+    let bar = progress_bar("{wide_bar} {percent}% of {len} pages, {eta} left");
     let shown = bar.clone();
     let progress = move |copied, total| {
         shown.set_length(total);
@@ -48,12 +47,6 @@ async fn back_up(target: PathBuf, config: Config) -> anyhow::Result<()> {
     copied.map_err(plain)?;
     tell(&explanation(&config, &target));
     Ok(())
-}
-
-/// To standard error, and only where that is a terminal.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {percent}% of {len} pages, {eta} left");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn explanation(config: &Config, target: &Path) -> String {

@@ -9,9 +9,8 @@ use bocau_store::moving::{self, Counted, Move, Progress};
 use bocau_store::sqlite::DataDirLock;
 use bocau_store::{postgres, sqlite};
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{ConfigArgs, block_on, tell};
+use super::{ConfigArgs, block_on, progress_bar, tell};
 use crate::config::Config;
 use crate::logging;
 use crate::storage::{Storage, database_name, database_path, master_key, plain};
@@ -105,7 +104,7 @@ async fn move_away(config: Config, ahead: bool) -> anyhow::Result<()> {
         rng: Arc::new(SystemRng),
         from: from.clone(),
     };
-    let bar = progress_bar();
+    let bar = progress_bar("{msg:18} {wide_bar} {percent}% of {len} rows, {eta} left");
     let progress = |Progress { table, done, total }: Progress| {
         // What a running server adds meanwhile was not counted.
         bar.set_length(total.max(done));
@@ -131,12 +130,6 @@ async fn move_away(config: Config, ahead: bool) -> anyhow::Result<()> {
     drop(lock);
     tell(&explanation(&counts, &from.display().to_string(), &url.to_string()));
     Ok(())
-}
-
-/// To standard error, and only where that is a terminal.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:18} {wide_bar} {percent}% of {len} rows, {eta} left");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn explanation(counts: &[Counted], from: &str, to: &str) -> String {

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::config::{Config, ConfigError, Inputs};
 
@@ -108,6 +109,12 @@ fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resu
     let result = runtime.block_on(command);
     runtime.shutdown_background();
     result
+}
+
+/// Where a person sees how far something has come: on standard error, and only where that is a terminal.
+fn progress_bar(template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// Says something to the person at the keyboard.

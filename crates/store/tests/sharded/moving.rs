@@ -82,15 +82,7 @@ async fn fill(world: &World) -> (Inbox, Submission) {
     let idempotency = Some(IdempotencyKey { key: "once".into(), body_hash: [7; 32] });
     let submission = Submission { idempotency, ..world.submission(vec![world.event(&[one])]).await };
     assert_eq!(world.append(submission.clone()).await, Appended::Accepted);
-    let inbox = Inbox {
-        id: world.ids.inbox_id(),
-        store: world.shop.clone(),
-        name: "Thử".into(),
-        token: "token".into(),
-        answer: InboxAnswer::Ok,
-        created_at: world.now(),
-    };
-    world.store.create_inbox(inbox.clone(), BY).await.unwrap().unwrap();
+    let inbox = make_inbox(world).await;
     assert!(world.store.add_inbox_request(request(world, &inbox)).await.unwrap());
     let (id, filter) = (world.ids.resend_job_id(), DeliveryFilter::default());
     let job = NewResendJob { id, store: world.shop.clone(), filter, created_at: world.now() };
@@ -244,7 +236,7 @@ async fn a_store_that_moves_takes_nothing_in() {
     let databases = Databases::make().await;
     let (store, world) = world_of(&databases).await;
     let webhook = world.make_webhook().await;
-    let (waiting, inbox) = (world.send(webhook).await, fill_inbox(&world).await);
+    let (waiting, inbox) = (world.send(webhook).await, make_inbox(&world).await);
     let in_flight = world.claim_one(webhook).await;
     world.send(webhook).await;
     let moving = |result: bocau_store::Result<_>| matches!(result, Err(StoreError::Moving));
@@ -298,7 +290,7 @@ async fn a_store_that_moves_takes_nothing_in() {
     ));
 }
 
-async fn fill_inbox(world: &World) -> Inbox {
+async fn make_inbox(world: &World) -> Inbox {
     let inbox = Inbox {
         id: world.ids.inbox_id(),
         store: world.shop.clone(),
