@@ -12,6 +12,11 @@ PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/bocau
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/scripts dashboard/index.html dashboard/*.json dashboard/*.ts \
 	-type f 2>/dev/null)
 
+# The behaviour tests that run once more on PostgreSQL: without those that count on rows that go one by one (there, days
+# are dropped: crates/store/tests/postgres.rs), and the one that moves a node's clock (there, it is the database's).
+ON_POSTGRES := kind(test) & (package(bocau-engine) + package(bocau-api)) - test(/^retention::/) \
+	- test(=a_node_is_listed_with_what_it_says_of_itself)
+
 .PHONY: help run dashboard test lint lint-deploy deb fmt bench
 
 help: ## Show this list
@@ -39,11 +44,8 @@ test: dashboard ## Check formatting, lints, all tests, the docs and the reposito
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) run --locked --quiet -p xtask -- with-postgres $(CARGO) nextest run --locked --workspace
-	# Without those that count on rows that go one by one (PostgreSQL drops days: crates/store/tests/postgres.rs), and the
-	# one that moves a node's clock (there it is the database's).
 	BOCAU_TEST_BACKEND=postgres $(CARGO) run --locked --quiet -p xtask -- with-postgres $(CARGO) nextest run --locked \
-		--workspace -E 'kind(test) & (package(bocau-engine) + package(bocau-api)) - test(/^retention::/) \
-		- test(=a_node_is_listed_with_what_it_says_of_itself)'
+		--workspace -E "$(ON_POSTGRES)"
 	$(CARGO) build --locked
 	BOCAU_BIN=$(PROGRAM) node dashboard/e2e/run.mjs
 	$(CARGO) test --locked --workspace --doc
