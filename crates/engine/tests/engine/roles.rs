@@ -58,12 +58,15 @@ async fn a_resend_asked_of_a_node_that_only_answers_waits_for_one_that_sends() {
 #[tokio::test]
 async fn a_test_send_that_no_node_makes_is_told_to_be_waiting() {
     let mut harness = node_that(NodeRole::Api).await;
-    let webhook = harness.webhook("/in").await;
+    // With its turn of 5 s, it is waited for as long as nobody else sleeps.
+    let timeout = Duration::from_secs(7);
+    let url = harness.receiver.https_url("/in");
+    let webhook = harness.webhook_with(&url, |webhook| webhook.policy.timeout = Some(timeout)).await.id;
     let engine = harness.engine().clone();
     let (store, entry) =
         (harness.store_id.clone(), engine.catalogue().iter().next().expect("a type").clone());
     let sending = tokio::spawn(async move { engine.test_send(&store, webhook, &entry).await });
-    let patience = Duration::from_secs(15);
+    let patience = timeout + Duration::from_secs(5);
     harness.clock.someone_lies_down_for(patience).await;
     harness.clock.advance(patience);
     let sent = sending.await.expect("no panic").expect("it is taken in");
