@@ -12,9 +12,9 @@ PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/bocau
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/scripts dashboard/index.html dashboard/*.json dashboard/*.ts \
 	-type f 2>/dev/null)
 
-# The behaviour tests that run once more on PostgreSQL: without those that count on rows that go one by one (there, days
-# are dropped: crates/store/tests/postgres.rs), and the one that moves a node's clock (there, it is the database's).
-ON_POSTGRES := kind(test) & (package(bocau-engine) + package(bocau-api)) - test(/^retention::/) \
+# The behaviour tests that run once more on PostgreSQL, but for the one that moves a node's clock: there, it is the
+# database's.
+ON_POSTGRES := kind(test) & (package(bocau-engine) + package(bocau-api)) \
 	- test(=a_node_is_listed_with_what_it_says_of_itself)
 
 .PHONY: help run dashboard test lint lint-deploy deb fmt bench
