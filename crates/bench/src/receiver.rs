@@ -91,7 +91,8 @@ async fn stand(
     let address = listener.local_addr()?;
     loop {
         accept(listener, tls.as_ref(), &arrivals, &mut is_up).await;
-        if is_up.wait_for(|is_up| *is_up).await.is_err() {
+        let is_dropped = is_up.has_changed().is_err();
+        if is_dropped || is_up.wait_for(|is_up| *is_up).await.is_err() {
             return Ok(());
         }
         listener = socket(address)?.listen(BACKLOG)?;
