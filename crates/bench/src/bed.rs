@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::database::Database;
+use crate::database::{self, Database};
 use crate::program::Program;
 use crate::receiver::Receiver;
 use crate::usage;
@@ -13,6 +13,7 @@ use crate::usage;
 /// Names of the databases that are made.
 const LIMIT_DATABASE: &str = "bocau_bench_limit";
 const RUN_DATABASE: &str = "bocau_bench";
+const HISTORY_DATABASE: &str = "bocau_bench_history";
 
 /// The program and the kind of database.
 pub(crate) struct Bed {
@@ -37,14 +38,33 @@ impl Bed {
         self.database.is_some()
     }
 
-    /// Starts a server on an empty database. It trusts the receiver, and has these settings beside the usual ones.
+    /// Starts a server on an empty database, in place of that of the one before. It trusts the receiver, and has these
+    /// settings beside the usual ones.
     pub(crate) async fn serve(
         &self,
         receiver: &Receiver,
         settings: &[(&str, &str)],
     ) -> anyhow::Result<Program> {
+        self.serve_on(RUN_DATABASE, receiver, settings).await
+    }
+
+    /// The same on a database that stays beside those.
+    pub(crate) async fn serve_on_history(
+        &self,
+        receiver: &Receiver,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Program> {
+        self.serve_on(HISTORY_DATABASE, receiver, settings).await
+    }
+
+    async fn serve_on(
+        &self,
+        database: &str,
+        receiver: &Receiver,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Program> {
         let url = match &self.database {
-            Some(database) => Some(database.make(RUN_DATABASE).await?),
+            Some(server) => Some(server.make(database).await?),
             None => None,
         };
         Program::start(&self.program, url, &receiver.authority, settings).await
@@ -74,8 +94,8 @@ impl Bed {
 
     /// Bytes of the database that the server works on.
     pub(crate) async fn bytes_on_disk(&self, program: &Program) -> anyhow::Result<u64> {
-        match &self.database {
-            Some(database) => database.bytes(RUN_DATABASE).await,
+        match &program.postgres {
+            Some(url) => database::bytes(url).await,
             None => Ok(program.bytes_on_disk()),
         }
     }
@@ -88,8 +108,9 @@ impl Bed {
     /// Removes the databases that were made.
     pub(crate) async fn clear(&self) -> anyhow::Result<()> {
         if let Some(database) = &self.database {
-            database.remove(LIMIT_DATABASE).await?;
-            database.remove(RUN_DATABASE).await?;
+            for name in [LIMIT_DATABASE, RUN_DATABASE, HISTORY_DATABASE] {
+                database.remove(name).await?;
+            }
         }
         Ok(())
     }

@@ -57,12 +57,12 @@ impl Database {
             self.client.query_one("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint", &[]).await?;
         Ok(row.get::<_, i64>(0).cast_unsigned())
     }
+}
 
-    /// Bytes of a database.
-    pub(crate) async fn bytes(&self, name: &str) -> anyhow::Result<u64> {
-        let row = self.client.query_one("SELECT pg_database_size($1::text::name)", &[&name]).await?;
-        Ok(row.get::<_, i64>(0).cast_unsigned())
-    }
+/// Bytes of the database of this URL.
+pub(crate) async fn bytes(url: &str) -> anyhow::Result<u64> {
+    let row = connect(url).await?.query_one("SELECT pg_database_size(current_database())", &[]).await?;
+    Ok(row.get::<_, i64>(0).cast_unsigned())
 }
 
 /// A connection without TLS, as to a server on this machine.

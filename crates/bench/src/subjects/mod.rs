@@ -2,6 +2,7 @@
 
 mod end_to_end;
 mod fan_out;
+mod history;
 mod isolation;
 mod latency;
 mod limit;
@@ -40,6 +41,8 @@ pub(crate) enum Subject {
     FanOut,
     /// A receiver that is down for a while, and how long it takes to catch up
     Outage,
+    /// End to end with a history, against an empty database
+    History,
     /// What much that waits takes up
     Memory,
 }
@@ -74,6 +77,12 @@ pub(crate) struct Sizes {
     /// outage: how long the receiver is down
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     outage_seconds: u64,
+    /// history: old deliveries
+    #[arg(long, value_name = "DELIVERIES", default_value_t = 5_000_000)]
+    history: usize,
+    /// history: how often each is measured, by turns
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
     /// memory: deliveries that wait
     #[arg(long, default_value_t = 1_000_000)]
     waiting: usize,
@@ -105,6 +114,7 @@ pub(crate) async fn run(bed: &Bed, chosen: &[Subject], sizes: &Sizes) -> anyhow:
             Subject::Isolation => isolation::measure(bed, sizes).await?,
             Subject::FanOut => fan_out::measure(bed, sizes).await?,
             Subject::Outage => outage::measure(bed, sizes).await?,
+            Subject::History => history::measure(bed, sizes).await?,
             Subject::Memory => memory::measure(bed, sizes).await?,
         });
     }
