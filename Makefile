@@ -81,7 +81,7 @@ bench: dashboard ## Measure a release build against the machine's own limit, lat
 	$(BENCH) --json target/bench-sqlite.json
 	$(BENCH) --postgres --json target/bench-postgres.json
 
-bench-long: dashboard ## Measure a release build with 5,000,000 old deliveries, and with 1,000,000 that wait (20 GB of disk)
+bench-long: dashboard ## Measure a release build with 5,000,000 old deliveries, and with 1,000,000 that wait (10 GB of disk)
 	$(CARGO) build --release --locked
 	$(BENCH) --only history,memory --json target/bench-long-sqlite.json
 	$(BENCH) --postgres --only history,memory --json target/bench-long-postgres.json
