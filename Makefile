@@ -17,7 +17,7 @@ DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/scripts dashboard/inde
 ON_POSTGRES := kind(test) & (package(bocau-engine) + package(bocau-api)) \
 	- test(=a_node_is_listed_with_what_it_says_of_itself)
 
-.PHONY: help run dashboard test lint lint-deploy deb fmt bench
+.PHONY: help run dashboard test lint lint-deploy deb fmt bench bench-long
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -73,7 +73,15 @@ deb: dashboard ## Build the Debian package into target/debian
 fmt: ## Format all Rust code
 	$(CARGO) fmt --all
 
-bench: dashboard ## Measure a release build end to end, against the machine's own limit in the same run
+# What each of them measures, and how: docs/PERFORMANCE.md.
+BENCH := $(CARGO) run --release --locked --quiet -p bocau-bench --
+
+bench: dashboard ## Measure a release build against the machine's own limit, latency, isolation, … (a quarter of an hour)
 	$(CARGO) build --release --locked
-	$(CARGO) run --release --locked --quiet -p bocau-bench -- --json target/bench-sqlite.json
-	$(CARGO) run --release --locked --quiet -p bocau-bench -- --postgres --json target/bench-postgres.json
+	$(BENCH) --json target/bench-sqlite.json
+	$(BENCH) --postgres --json target/bench-postgres.json
+
+bench-long: dashboard ## Measure a release build with 5,000,000 old deliveries, and with 1,000,000 that wait (10 GB of disk)
+	$(CARGO) build --release --locked
+	$(BENCH) --only history,memory --json target/bench-long-sqlite.json
+	$(BENCH) --postgres --only history,memory --json target/bench-long-postgres.json
