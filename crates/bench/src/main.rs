@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use bocau_test_postgres::{Durability, PostgresServer};
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::subjects::{Sizes, Subject};
 
@@ -69,15 +70,21 @@ fn main() -> anyhow::Result<()> {
         // Whatever a subject has made goes with it, so that nothing stays behind where it is broken off.
         tokio::select! {
             ended = measure(&arguments) => ended,
-            broken_off = tokio::signal::ctrl_c() => {
-                broken_off.context("Ctrl-C")?;
-                bail!("broken off")
-            }
+            broken_off = told_to_end() => broken_off.and_then(|()| bail!("broken off")),
         }
     });
     runtime.shutdown_background();
     drop(own);
     ended
+}
+
+/// By Ctrl-C, or by whoever limits its time.
+async fn told_to_end() -> anyhow::Result<()> {
+    let mut terminated = signal(SignalKind::terminate()).context("SIGTERM")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C"),
+        _ = terminated.recv() => Ok(()),
+    }
 }
 
 async fn measure(arguments: &Arguments) -> anyhow::Result<()> {

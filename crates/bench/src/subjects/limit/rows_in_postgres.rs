@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
@@ -42,29 +42,34 @@ const END: &str = "WITH ended AS (SELECT * FROM unnest($1::uuid[]) AS ended (id)
         auto_attempts = 1, last_number = 1, responses = 1, last_status_code = 200, last_outcome = 'success', \
         last_duration_ms = 1 FROM ended WHERE d.store_id = '552' AND d.id = ended.id";
 
+/// As on the connections of the server that write: docs/POSTGRESQL.md says what for.
+const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; \
+    SET enable_material = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+const WARM_UP: Duration = Duration::from_secs(1);
+
 /// Writes for a while on one connection, and for a while on some.
 pub(super) async fn measure(url: &str) -> anyhow::Result<Rows> {
     let client = connect(url).await?;
     client.batch_execute(&SCHEMA.join(";")).await?;
-    let per_core = over(url, 1).await?;
-    let together = over(url, WRITERS).await?;
+    over(url, 1, WARM_UP).await?;
+    client.batch_execute("VACUUM (ANALYZE)").await?;
+    let per_core = over(url, 1, SPAN).await?;
+    let together = over(url, WRITERS, SPAN).await?;
     Ok(Rows { per_core, together: Some(together), cpu_us: None })
 }
 
-async fn over(url: &str, connections: usize) -> anyhow::Result<f64> {
+async fn over(url: &str, connections: usize, span: Duration) -> anyhow::Result<f64> {
     let events = Arc::new(AtomicUsize::new(0));
     let began_at = Instant::now();
     let mut writers = JoinSet::new();
     for _ in 0..connections {
         let (client, events) = (connect(url).await?, events.clone());
         writers.spawn(async move {
-            client
-                .batch_execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
-                .await?;
+            client.batch_execute(SETTINGS).await?;
             let come = client.prepare(COME).await?;
             let end = client.prepare(END).await?;
             let payloads = vec![ORDER.as_bytes(); BATCH];
-            while began_at.elapsed() < SPAN {
+            while began_at.elapsed() < span {
                 let ids: Vec<Uuid> = (0..BATCH).map(|_| Uuid::now_v7()).collect();
                 let objects: Vec<String> = (0..BATCH).map(|_| next_object().to_string()).collect();
                 client.execute(&come, &[&ids, &objects, &payloads]).await?;
