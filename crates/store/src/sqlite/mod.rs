@@ -1,6 +1,6 @@
 //! The default backend: `SQLite` in a file of the data directory, in WAL mode.
 //!
-//! One `writer` thread commits whatever arrives together, `checkpoint` carries its log over beside it, a pool of `readers` looks things up. What is done
+//! One `writer` thread commits whatever arrives together, a pool of `readers` looks things up. What is done
 //! stands in one file per subject; `verbs` sends the trait's verbs there, save those of the subjects with a
 //! trait of their own (`audit`, `figures`, `inboxes`, `nodes`, `people`, `resend_jobs`). `rows` turns rows into domain
 //! types and back, `query` puts the walks over deliveries together, `tally` counts for the overview, `tx` is
@@ -9,7 +9,6 @@
 
 mod audit;
 mod backup;
-mod checkpoint;
 mod claims;
 mod connection;
 mod errors;
@@ -114,7 +113,6 @@ pub struct SqliteStore {
     /// For what deliveries and sign-ins wait for: no report holds them up.
     urgent: readers::Readers,
     writer: writer::Writer,
-    checkpointer: checkpoint::Checkpointer,
     /// The server that has the file open, and when it said so last.
     node: Mutex<Option<(NodeCard, Timestamp)>>,
 }
@@ -143,9 +141,8 @@ impl SqliteStore {
         drop(lock);
         let readers = readers::Readers::start(&path, reader_count, Some(LOOKUP_MAX))?;
         let urgent = readers::Readers::start(&path, URGENT_READER_COUNT, None)?;
-        let checkpointer = checkpoint::Checkpointer::start(&path, &mut connection)?;
         let writer = writer::Writer::start(connection, sealer.clone())?;
-        Ok(Self { path, sealer, readers, urgent, writer, checkpointer, node: Mutex::default() })
+        Ok(Self { path, sealer, readers, urgent, writer, node: Mutex::default() })
     }
 }
 

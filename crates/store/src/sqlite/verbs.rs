@@ -246,7 +246,6 @@ impl Store for SqliteStore {
         // The writer last: the last connection to close writes the log back into the file.
         self.readers.close().await;
         self.urgent.close().await;
-        self.checkpointer.close().await;
         self.writer.close().await;
     }
 }
