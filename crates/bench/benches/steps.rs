@@ -16,7 +16,7 @@ use bocau_domain::{
 use bocau_store::conformance::world::{Dice, World};
 use bocau_store::seal::{MasterKey, Sealer};
 use bocau_store::sqlite::{SqliteOptions, SqliteStore};
-use bocau_store::{Claimed, Store, Submission};
+use bocau_store::{Appended, Claimed, Store, Submission};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use tempfile::TempDir;
@@ -117,7 +117,7 @@ impl Shop {
     }
 
     fn append(&self, submission: Submission) {
-        self.runtime.block_on(self.world.append(submission));
+        assert_eq!(self.runtime.block_on(self.world.append(submission)), Appended::Accepted);
     }
 
     fn claim(&self, events: usize) -> Vec<Claimed> {

@@ -58,6 +58,7 @@ pub struct PostgresServer {
     is_root: bool,
     durability: Durability,
     has_tls: bool,
+    is_frozen: bool,
     process: Option<Child>,
 }
 
@@ -87,8 +88,16 @@ impl PostgresServer {
         let dir = std::env::temp_dir().join(name);
         fs::create_dir(&dir)?;
         // From here on, whatever goes wrong removes it.
-        let mut server =
-            Self { programs, dir, port: 0, is_root: false, durability, has_tls: false, process: None };
+        let mut server = Self {
+            programs,
+            dir,
+            port: 0,
+            is_root: false,
+            durability,
+            has_tls: false,
+            is_frozen: false,
+            process: None,
+        };
         server.is_root = fs::metadata(&server.dir)?.uid() == 0;
         server.make()?;
         if let Some(certificate) = certificate {
@@ -112,16 +121,16 @@ impl PostgresServer {
     ///
     /// Where it cannot be told to.
     pub fn stop(&mut self, how: Stop) -> io::Result<()> {
+        if self.is_frozen {
+            // One that stands still hears nothing.
+            self.thaw()?;
+        }
         let Some(mut process) = self.process.take() else { return Ok(()) };
         let signal = match how {
             Stop::Fast => "-INT",
             Stop::Immediate => "-QUIT",
         };
         let told = Command::new("kill").args([signal, &process.id().to_string()]).status();
-        // One that stands still hears nothing.
-        for process in children_of(process.id())?.iter().chain([&process.id().to_string()]) {
-            Command::new("kill").args(["-CONT", process]).stderr(Stdio::null()).status()?;
-        }
         if !told.is_ok_and(|status| status.success()) {
             process.kill()?;
         }
@@ -165,7 +174,8 @@ impl PostgresServer {
     /// # Errors
     ///
     /// Where it does not run.
-    pub fn freeze(&self) -> io::Result<()> {
+    pub fn freeze(&mut self) -> io::Result<()> {
+        self.is_frozen = true;
         self.signal("-STOP")
     }
 
@@ -174,8 +184,10 @@ impl PostgresServer {
     /// # Errors
     ///
     /// Where it does not run.
-    pub fn thaw(&self) -> io::Result<()> {
-        self.signal("-CONT")
+    pub fn thaw(&mut self) -> io::Result<()> {
+        self.signal("-CONT")?;
+        self.is_frozen = false;
+        Ok(())
     }
 
     /// To its own process first, so that no more of its children begin.

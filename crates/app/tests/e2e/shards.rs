@@ -262,7 +262,7 @@ async fn a_server_that_starts_while_a_shard_is_gone_takes_it_in_when_it_is_there
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_home_hangs_what_was_taken_in_is_delivered() {
     const EVENTS: usize = 60;
-    let (home, gate) = (own_server().await, Gate::new());
+    let (mut home, gate) = (own_server().await, Gate::new());
     let installation = Installation { home: home.url(), _home: None, ..Installation::make().await };
     let server = installation.with_stores().await;
     let api = server.api();
