@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use bocau_domain::NodeId;
 use bocau_engine::Engine;
@@ -28,7 +28,8 @@ use crate::auth::sessions::Sessions;
 use crate::auth::throttle::Throttle;
 use crate::body::Budget;
 use crate::problem::{Kind, Language, Problem, text};
-use crate::{answer_headers, docs, health, openapi, v1};
+use crate::rate_limit::{RateLimiter, RateLimits};
+use crate::{answer_headers, docs, health, openapi, rate_limit, v1};
 
 /// What the routes work with.
 pub struct ApiParts {
@@ -46,6 +47,8 @@ pub struct ApiParts {
     pub secure_cookies: bool,
     /// The proxies that are believed about whom a request comes from.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many requests are answered, of each key and of each machine.
+    pub rate_limits: RateLimits,
     /// This server among those that serve together.
     pub node: Option<NodeId>,
     /// The dashboard's pages: they answer every address that is not the API's.
@@ -67,6 +70,7 @@ struct Inner {
     public_url: Option<String>,
     secure_cookies: bool,
     trusted_proxies: Vec<IpNet>,
+    rate_limiter: RateLimiter,
     metrics: Option<PrometheusHandle>,
     node: Option<NodeId>,
     write_probe: health::WriteProbe,
@@ -88,6 +92,7 @@ impl Api {
             public_url: parts.public_url,
             secure_cookies: parts.secure_cookies,
             trusted_proxies: parts.trusted_proxies,
+            rate_limiter: RateLimiter::new(parts.rate_limits),
             metrics: parts.metrics,
             node: parts.node,
             write_probe: health::WriteProbe::default(),
@@ -143,6 +148,16 @@ impl Api {
     /// The proxies that are believed about whom a request comes from.
     pub fn trusted_proxies(&self) -> &[IpNet] {
         &self.0.trusted_proxies
+    }
+
+    /// Whether people come by https, so that browsers may be told to come by nothing else.
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.secure_cookies || self.public_url().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// How many requests are answered.
+    pub(crate) fn rate_limiter(&self) -> &RateLimiter {
+        &self.0.rate_limiter
     }
 
     /// What `/metrics` shows.
@@ -256,8 +271,9 @@ pub(crate) fn surround(routes: Router<Api>, api: Api) -> Router {
         // Every route reads its body itself, within a limit of its own.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(api.clone(), rate_limit::limit_machines))
         .layer(from_fn(choose_language))
-        .layer(from_fn(answer_headers::add))
+        .layer(from_fn_with_state(api.clone(), answer_headers::add))
         .layer(PropagateRequestIdLayer::new(request_id.clone()))
         .layer(SetRequestIdLayer::new(request_id, RandomRequestId(api.clone())))
         .with_state(api)

@@ -32,6 +32,7 @@ use crate::http_server::{self, HttpServer};
 use crate::inbox::InboxListener;
 use crate::measuring;
 use crate::storage::{Storage, plain};
+use crate::tls::ServerCertificate;
 
 /// How long attempts in flight may take to end: more than the longest timeout a webhook may have.
 const ENGINE_STOP_MAX: Duration = Duration::from_secs(28);
@@ -91,7 +92,10 @@ impl Server {
             None => Some(DataDirLock::acquire(&config.data_dir).map_err(plain)?),
             Some(_) => None,
         };
-        let http = HttpServer::bind(config.listen).await?;
+        let certificate = config.tls.clone().map(ServerCertificate::load).transpose();
+        let certificate = certificate.map_err(|problem| anyhow!(problem))?;
+        let tls = certificate.as_ref().map(ServerCertificate::acceptor).transpose()?;
+        let http = HttpServer::bind(config.listen).await?.with_tls(tls);
         let metrics = measuring::start()?;
         let storage = Storage::open(&config).await?;
         let clock: Arc<dyn EngineClock> = Arc::new(storage.clock().await?);
@@ -127,10 +131,11 @@ impl Server {
             public_url: config.public_url.clone(),
             secure_cookies: config.secure_cookies,
             trusted_proxies: config.trusted_proxies.clone(),
+            rate_limits: config.rate_limits,
             node: Some(own_id),
             pages: Some(dashboard::router(&config.portal_origins)),
         });
-        let url = url_of(http.address());
+        let url = url_of(http.address(), certificate.is_some());
         let stop_listening = CancellationToken::new();
         let running = http.run(router, clock.clone(), connections_max, stop_listening.clone());
         let listening = tokio::spawn(running);
@@ -140,6 +145,9 @@ impl Server {
             announce_first_link(&engine, &master_key, base_url).await;
         }
         let mut beside = vec![tokio::spawn(measuring::keep_up(metrics, clock.clone()))];
+        if let Some(certificate) = certificate {
+            beside.push(tokio::spawn(certificate.keep_up(clock.clone())));
+        }
         if let Some(demo) = demo {
             let engine = engine.clone();
             beside.push(tokio::spawn(async move { demo.run(&engine, &master_key, &url).await }));
@@ -248,12 +256,12 @@ fn machine_name() -> String {
 }
 
 /// The address as somebody at this machine would type it.
-fn url_of(address: SocketAddr) -> String {
+fn url_of(address: SocketAddr, has_tls: bool) -> String {
     let mut shown = address;
     if address.ip().is_unspecified() {
         shown.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
-    format!("http://{shown}")
+    format!("{}://{shown}", if has_tls { "https" } else { "http" })
 }
 
 /// The line that tells people, and programs that asked for port 0, where the server is.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use bocau_api::auth::client::Peer;
+use bocau_api::rate_limit::RateLimits;
 use bocau_api::{ApiParts, router};
 use bocau_domain::{Actor, ApiKey, Clock as _, IdSource, Owner, Rng as _, Scope, StoreId, Timestamp};
 use bocau_store::{MasterKey, Store as _};
@@ -185,6 +186,7 @@ impl TestApp {
             public_url: None,
             secure_cookies: false,
             trusted_proxies: Vec::new(),
+            rate_limits: RateLimits::default(),
             node: None,
             pages: None,
         };

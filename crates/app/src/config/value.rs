@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -75,6 +76,11 @@ pub(super) fn retention_days(text: &str) -> Read<RetentionDays> {
 
 pub(super) fn count(text: &str, max: usize) -> Read<usize> {
     number_within(text, max)
+}
+
+/// Requests per second.
+pub(super) fn rate_limit(text: &str, max: u32) -> Read<NonZeroU32> {
+    number_within(text, max).map(|count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN))
 }
 
 /// A whole number from 1 to `max`.

@@ -23,4 +23,5 @@ mod server;
 mod shard_moves;
 mod shards;
 mod stopping;
+mod tls;
 mod users;

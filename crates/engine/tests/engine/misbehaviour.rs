@@ -206,3 +206,58 @@ async fn a_refused_connection_is_a_connect_error() {
         history[0].error
     );
 }
+
+/// Kilobytes that the process held at most since [`forget_peak`].
+#[cfg(target_os = "linux")]
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("Linux says it");
+    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+}
+
+/// Sets the peak to what the process holds now (proc(5), `clear_refs`).
+#[cfg(target_os = "linux")]
+fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").expect("a process may forget its own");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_hundred_answers_of_a_gigabyte_at_once_take_less_than_64_mib() {
+    const ANSWERS: usize = 100;
+    for http2 in [false, true] {
+        let harness = EngineHarness::with(HarnessOptions { http2, ..HarnessOptions::default() }).await;
+        let gate = Gate::new();
+        for number in 0..ANSWERS {
+            let path = format!("/in/{number}");
+            harness.webhook(&path).await;
+            // The first answer is for connecting, so that what connections take is not counted.
+            harness.receiver.reply(&path, Reply::status(200));
+            let long = Reply::LongBody(1024 * 1024 * 1024);
+            harness.receiver.reply(&path, Reply::Gated(gate.clone(), Box::new(long)));
+        }
+        for id in ids_of(&harness).await {
+            harness.settled_as(id, Status::Succeeded).await;
+        }
+        let ids = ids_of(&harness).await;
+        harness.receiver.wait_for(2 * ANSWERS).await;
+        forget_peak();
+        let before = peak_kib();
+        gate.open();
+        for id in ids {
+            let (_, history) = harness.attempted(id, 1).await;
+            assert_eq!((history[0].outcome, history[0].response_truncated), (Outcome::Success, true));
+        }
+        let grown = peak_kib() - before;
+        assert!(grown < 64 * 1024, "grown by {grown} KiB, with HTTP/2: {http2}");
+    }
+}
+
+/// The deliveries of one event, one to each webhook.
+#[cfg(target_os = "linux")]
+async fn ids_of(harness: &EngineHarness) -> Vec<bocau_domain::DeliveryId> {
+    let published = harness.publish(vec![harness.event("1")]).await;
+    let event = published.events[0].0;
+    let rows = bocau_store::Store::deliveries_of_event(&**harness.store(), &harness.store_id, event).await;
+    rows.expect("the store works").iter().map(|row| row.id).collect()
+}
