@@ -132,6 +132,7 @@ impl Server {
             secure_cookies: config.secure_cookies,
             trusted_proxies: config.trusted_proxies.clone(),
             rate_limits: config.rate_limits,
+            personal_fields: config.personal_fields.clone(),
             node: Some(own_id),
             pages: Some(dashboard::router(&config.portal_origins)),
         });

@@ -14,6 +14,7 @@
 //! - [`resend_jobs`]: resends of all that a filter finds
 //! - [`inboxes`]: the test inboxes
 //! - [`retention`]: what is older than it is kept
+//! - [`erasure`]: what is kept of an order, product or customer, blanked
 //! - [`nodes`]: who serves
 //! - [`shards`]: stores spread over several databases
 //! - [`seal`]: the master key, and what is sealed with it
@@ -27,6 +28,7 @@ mod change;
 pub mod claims;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod erasure;
 pub mod figures;
 mod files;
 mod filter_text;
@@ -67,6 +69,7 @@ use tokio::sync::broadcast;
 
 pub use audit::{Audit, AuditNote};
 pub use claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
+pub use erasure::{ERASE_BATCH, ERASED_PAYLOAD, Erased, Erasure, ObjectName};
 pub use figures::{FailingWebhook, Figures, Overview, OverviewSpan, OverviewStep, StatusCounts};
 pub use inboxes::Inboxes;
 pub use journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
@@ -157,7 +160,7 @@ pub const SWEEP_BATCH: usize = 500;
 /// The verbs of some subjects stand in traits of their own; `dyn Store` has them all.
 #[async_trait]
 pub trait Store:
-    Audit + Figures + Inboxes + Nodes + People + ResendJobs + Retention + Shards + Send + Sync + 'static
+    Audit + Erasure + Figures + Inboxes + Nodes + People + ResendJobs + Retention + Shards + Send + Sync + 'static
 {
     // --- stores -------------------------------------------------------------------------------------------
 
@@ -390,6 +393,8 @@ pub enum Resend {
     NoWebhook,
     /// Its webhook was deleted.
     WebhookDeleted,
+    /// What is kept of its object was erased.
+    Erased,
 }
 
 /// How long a write may wait for another process's (a `bocau key create` beside the server, say).

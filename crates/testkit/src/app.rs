@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use bocau_api::auth::client::Peer;
+use bocau_api::personal::PersonalFields;
 use bocau_api::rate_limit::RateLimits;
 use bocau_api::{ApiParts, router};
 use bocau_domain::{Actor, ApiKey, Clock as _, IdSource, Owner, Rng as _, Scope, StoreId, Timestamp};
@@ -187,6 +188,7 @@ impl TestApp {
             secure_cookies: false,
             trusted_proxies: Vec::new(),
             rate_limits: RateLimits::default(),
+            personal_fields: PersonalFields::default(),
             node: None,
             pages: None,
         };

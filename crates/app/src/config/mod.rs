@@ -14,6 +14,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use bocau_api::personal::PersonalFields;
 use bocau_api::rate_limit::RateLimits;
 use bocau_domain::{Catalogue, DeliveryPolicy, NodeRole, RetentionDays, RetryPolicy};
 use bocau_engine::lanes::LaneLimits;
@@ -65,6 +66,9 @@ const TLS_CERT: Key = key("tls_cert", None);
 const TLS_KEY: Key = key("tls_key", None);
 const RATE_LIMIT_PER_KEY: Key = key("rate_limit_per_key", None);
 const RATE_LIMIT_PER_IP: Key = key("rate_limit_per_ip", None);
+// Those that the document's samples have.
+const PERSONAL_FIELDS: Key =
+    key("personal_fields", Some("tel,phone,mobile,email,address,birthday,bank_account,bank_account_name"));
 const PORTAL_ORIGINS: Key = key("portal_origins", None);
 // A proxy beside the server is the usual one, and nobody else connects from there.
 const TRUSTED_PROXIES: Key = key("trusted_proxies", Some("127.0.0.0/8,::1"));
@@ -101,6 +105,7 @@ const KEYS: &[Key] = &[
     TRUSTED_PROXIES,
     RATE_LIMIT_PER_KEY,
     RATE_LIMIT_PER_IP,
+    PERSONAL_FIELDS,
     EGRESS_ALLOW,
     EGRESS_CA_FILE,
     EGRESS_ALLOW_HTTP,
@@ -200,6 +205,8 @@ pub struct Config {
     pub secure_cookies: bool,
     /// How many requests are answered, of each key and of each machine.
     pub rate_limits: RateLimits,
+    /// The fields whose values are masked for whoever may only look.
+    pub personal_fields: PersonalFields,
     /// Whose pages may show a store's in a frame, as browsers write origins.
     pub portal_origins: Vec<String>,
     /// Proxies that are believed about whom a request comes from.
@@ -257,6 +264,7 @@ impl Config {
             per_key: reader.optional(RATE_LIMIT_PER_KEY, limit)?,
             per_ip: reader.optional(RATE_LIMIT_PER_IP, limit)?,
         };
+        let personal_fields = reader.required(PERSONAL_FIELDS, value::personal_fields)?;
         let portal_origins = reader.optional(PORTAL_ORIGINS, value::origins)?.unwrap_or_default();
         let trusted_proxies = reader.required(TRUSTED_PROXIES, value::networks)?;
         let egress_allow = reader.optional(EGRESS_ALLOW, value::networks)?.unwrap_or_default();
@@ -291,6 +299,7 @@ impl Config {
             tls,
             secure_cookies,
             rate_limits,
+            personal_fields,
             portal_origins,
             trusted_proxies,
             egress_allow,

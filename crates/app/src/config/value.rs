@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use bocau_api::personal::PersonalFields;
 use bocau_domain::limits::RETENTION_DAYS_MAX;
 use bocau_domain::node::NAME_LENGTH_MAX;
 use bocau_domain::retry::{ATTEMPTS_MAX, INTERVAL_MAX, TIMEOUT_MAX};
@@ -76,6 +77,17 @@ pub(super) fn retention_days(text: &str) -> Read<RetentionDays> {
 
 pub(super) fn count(text: &str, max: usize) -> Read<usize> {
     number_within(text, max)
+}
+
+/// Names of JSON fields with commas between; none where the text is empty.
+pub(super) fn personal_fields(text: &str) -> Read<PersonalFields> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    if names.clone().any(|name| name.contains(['"', '\\']) || name.contains(char::is_control)) {
+        return Err(
+            "has a name that no field has; write names with commas between, such as tel,email".to_owned()
+        );
+    }
+    Ok(names.collect())
 }
 
 /// Requests per second.

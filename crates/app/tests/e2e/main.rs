@@ -12,6 +12,7 @@ mod inbox;
 mod keys;
 mod moving;
 mod nodes;
+mod personal;
 mod portal;
 mod postgres_server;
 mod publishing;

@@ -13,6 +13,7 @@ mod connection;
 mod departure;
 mod directory;
 mod dropping;
+mod erasure;
 mod errors;
 mod figures;
 mod identity;
