@@ -1,6 +1,7 @@
 // What an attacker would try with a request that was signed: all of it must be refused.
 
-const without = (headers, name) => Object.fromEntries(Object.entries(headers).filter(([known]) => known !== name));
+const without = (headers, name) =>
+  Object.fromEntries(Object.entries(headers).filter(([known]) => known !== name));
 
 /** Variations of a request that no library may take. */
 export function forgeries({ headers, body }) {
@@ -14,7 +15,10 @@ export function forgeries({ headers, body }) {
     { what: 'a body cut off', headers, body: body.slice(0, -1) },
     { what: 'another body', headers, body: '{"forged":true}' },
     { what: 'a signature mangled', ...with_({ 'webhook-signature': mangled }) },
-    { what: 'a signature cut off', ...with_({ 'webhook-signature': signature.replaceAll(/.{4}(?= |$)/g, '') }) },
+    {
+      what: 'a signature cut off',
+      ...with_({ 'webhook-signature': signature.replaceAll(/.{4}(?= |$)/g, '') }),
+    },
     { what: 'an empty signature', ...with_({ 'webhook-signature': '' }) },
     { what: 'a signature of no version', ...with_({ 'webhook-signature': signature.replaceAll('v1,', '') }) },
     { what: 'another version', ...with_({ 'webhook-signature': signature.replaceAll('v1,', 'v2,') }) },

@@ -21,7 +21,9 @@ const PAYLOADS = [
 ];
 
 if (!process.env.BOCAU_BIN || !process.env.BOCAU_PYTHON) {
-  console.error('Set BOCAU_BIN to the program, and BOCAU_PYTHON to a Python with the package standardwebhooks.');
+  console.error(
+    'Set BOCAU_BIN to the program, and BOCAU_PYTHON to a Python with the package standardwebhooks.',
+  );
   process.exit(2);
 }
 
@@ -29,12 +31,15 @@ if (!process.env.BOCAU_BIN || !process.env.BOCAU_PYTHON) {
 async function startReceiver(certificates) {
   const read = (name) => readFileSync(join(certificates, name));
   const requests = [];
-  const receiver = createServer({ key: read('good.key'), cert: read('good.pem') }, async (request, response) => {
-    const parts = [];
-    for await (const part of request) parts.push(part);
-    requests.push({ headers: request.headers, body: Buffer.concat(parts).toString('utf8') });
-    response.end('OK');
-  });
+  const receiver = createServer(
+    { key: read('good.key'), cert: read('good.pem') },
+    async (request, response) => {
+      const parts = [];
+      for await (const part of request) parts.push(part);
+      requests.push({ headers: request.headers, body: Buffer.concat(parts).toString('utf8') });
+      response.end('OK');
+    },
+  );
   await new Promise((ready) => receiver.listen(0, '127.0.0.1', ready));
   return { requests, port: receiver.address().port, close: () => receiver.close() };
 }
@@ -91,7 +96,8 @@ function verifies(secret, { headers, body }) {
 function casesOf(requests) {
   const sent = (body) => PAYLOADS.some((payload) => payload.trim() === body || payload === body);
   return requests.flatMap((request) => {
-    if (!sent(request.body)) throw new Error(`not the bytes that were published: ${request.body.slice(0, 200)}`);
+    if (!sent(request.body))
+      throw new Error(`not the bytes that were published: ${request.body.slice(0, 200)}`);
     const { headers, body } = request;
     const good = request.secrets.map((secret) => ({ what: 'as sent', secret, headers, body, isGood: true }));
     const bad = [
