@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 /// Bytes of an answer over UDP; a longer one must be asked for over TCP.
 const DATAGRAM_BYTES_MAX: usize = 512;
 const HEAD_BYTES: usize = 12;
+const PORTS_TRIED: usize = 100;
 const A: u16 = 1;
 const CNAME: u16 = 5;
 const AAAA: u16 = 28;
@@ -70,9 +71,8 @@ struct Host {
 impl NameServer {
     /// A server that knows no name.
     pub async fn start() -> Self {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        let (udp, tcp) = bind().await;
         let address = udp.local_addr().expect("it is bound");
-        let tcp = TcpListener::bind(address).await.expect("the port is free for TCP as well");
         let script: Arc<Mutex<HashMap<String, Host>>> = Arc::default();
         let serving = [
             tokio::spawn(serve_datagrams(udp, script.clone())),
@@ -101,6 +101,18 @@ impl Drop for NameServer {
     fn drop(&mut self) {
         self.serving.iter().for_each(JoinHandle::abort);
     }
+}
+
+/// The same port for both; one that is free for TCP may be taken for UDP.
+async fn bind() -> (UdpSocket, TcpListener) {
+    for _ in 0..PORTS_TRIED {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = tcp.local_addr().expect("it is bound");
+        if let Ok(udp) = UdpSocket::bind(address).await {
+            return (udp, tcp);
+        }
+    }
+    panic!("no port of {PORTS_TRIED} is free for both");
 }
 
 type Script = Arc<Mutex<HashMap<String, Host>>>;
