@@ -40,6 +40,8 @@ const ENGINE_STOP_MAX: Duration = Duration::from_secs(28);
 const CONNECTIONS_STOP_MAX: Duration = Duration::from_secs(1);
 /// How long the database may take after that.
 const STORE_CLOSE_MAX: Duration = Duration::from_millis(500);
+/// How often the master key's file is looked at.
+pub(crate) const MASTER_KEY_LOOK: Duration = Duration::from_secs(1);
 /// The exit code of a second signal.
 const EXIT_CUT_SHORT: i32 = 130;
 
@@ -149,6 +151,9 @@ impl Server {
         if let Some(certificate) = certificate {
             beside.push(tokio::spawn(certificate.keep_up(clock.clone())));
         }
+        if master_key.is_in_file() {
+            beside.push(tokio::spawn(keep_up(master_key.clone(), clock.clone())));
+        }
         if let Some(demo) = demo {
             let engine = engine.clone();
             beside.push(tokio::spawn(async move { demo.run(&engine, &master_key, &url).await }));
@@ -193,6 +198,16 @@ impl Server {
         tokio::select! {
             () = work => true,
             () = self.clock.sleep(span) => false,
+        }
+    }
+}
+
+/// Hears that `bocau key rotate-master` has changed the master key.
+async fn keep_up(master_key: MasterKey, clock: Arc<dyn EngineClock>) {
+    loop {
+        clock.sleep(MASTER_KEY_LOOK).await;
+        if master_key.look() {
+            tracing::info!("the master key was rotated");
         }
     }
 }

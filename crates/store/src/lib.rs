@@ -15,6 +15,7 @@
 //! - [`inboxes`]: the test inboxes
 //! - [`retention`]: what is older than it is kept
 //! - [`erasure`]: what is kept of an order, product or customer, blanked
+//! - [`resealing`]: what older master keys sealed, sealed anew
 //! - [`nodes`]: who serves
 //! - [`shards`]: stores spread over several databases
 //! - [`seal`]: the master key, and what is sealed with it
@@ -42,6 +43,7 @@ pub mod nodes;
 mod overview;
 pub mod people;
 pub mod postgres;
+pub mod resealing;
 pub mod resend_jobs;
 pub mod results;
 pub mod retention;
@@ -76,6 +78,7 @@ pub use journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
 pub use listing::{DeliveryFilter, Page, StorePlace};
 pub use nodes::{Configured, Nodes};
 pub use people::{LinkPurpose, People, Session, SessionOwner, SessionRecord, SignInLink, SignedIn};
+pub use resealing::{RESEAL_BATCH, Resealing};
 pub use resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 pub use results::{AttemptRecord, Recorded};
 pub use retention::{RETIRE_BATCH, Retention, Retire, RetirePlace, Retired};
@@ -160,7 +163,19 @@ pub const SWEEP_BATCH: usize = 500;
 /// The verbs of some subjects stand in traits of their own; `dyn Store` has them all.
 #[async_trait]
 pub trait Store:
-    Audit + Erasure + Figures + Inboxes + Nodes + People + ResendJobs + Retention + Shards + Send + Sync + 'static
+    Audit
+    + Erasure
+    + Figures
+    + Inboxes
+    + Nodes
+    + People
+    + Resealing
+    + ResendJobs
+    + Retention
+    + Shards
+    + Send
+    + Sync
+    + 'static
 {
     // --- stores -------------------------------------------------------------------------------------------
 

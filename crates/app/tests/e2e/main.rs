@@ -19,6 +19,7 @@ mod publishing;
 mod restarts;
 mod restore;
 mod roles;
+mod rotate_master;
 mod secrets;
 mod server;
 mod shard_moves;

@@ -29,6 +29,7 @@ mod partitions;
 mod people;
 mod pulse;
 mod query;
+mod resealing;
 mod resend;
 mod resend_jobs;
 mod results;

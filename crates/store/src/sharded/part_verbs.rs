@@ -74,6 +74,12 @@ verbs_of_part! {
 }
 
 verbs_of_part! {
+    Resealing {
+        fn reseal() -> Result<usize>;
+    }
+}
+
+verbs_of_part! {
     Retention {
         fn retire(retire: Retire) -> Result<Retired>;
     }

@@ -15,8 +15,9 @@ use super::forward::{node_verbs, people_verbs, verbs_of_home};
 use super::verbs::at;
 use crate::{
     Advanced, Audit, AuditNote, Configured, DeliveryFilter, Erased, Erasure, Figures, Inboxes, NewResendJob,
-    NotChanged, ObjectName, Overview, OverviewSpan, Page, ResendJob, ResendJobs, Result, Retention, Retire,
-    RetirePlace, Retired, Session, SessionRecord, ShardState, Shards, SignInLink, StatusCounts,
+    NotChanged, ObjectName, Overview, OverviewSpan, Page, Resealing, ResendJob, ResendJobs, Result,
+    Retention, Retire, RetirePlace, Retired, Session, SessionRecord, ShardState, Shards, SignInLink,
+    StatusCounts,
 };
 
 people_verbs!(verbs_of_home);
@@ -37,6 +38,20 @@ impl Retention for ShardedStore {
                 .then(|| RetirePlace::Database { number: number + 1, from: Box::default() }),
         };
         Ok(Retired { next, ..retired })
+    }
+}
+
+#[async_trait]
+impl Resealing for ShardedStore {
+    /// One database after the other.
+    async fn reseal(&self) -> Result<usize> {
+        for part in &self.parts {
+            match part.reseal().await? {
+                0 => {}
+                count => return Ok(count),
+            }
+        }
+        Ok(0)
     }
 }
 

@@ -7,8 +7,8 @@ use bocau_domain::{
 };
 use bocau_store::{
     Advanced, Audit, AuditNote, Configured, DeliveryFilter, Erased, Erasure, Figures, Inboxes, NewResendJob,
-    Nodes, NotChanged, ObjectName, Overview, OverviewSpan, Page, People, ResendJob, ResendJobs, Result,
-    Retention, Retire, Retired, Session, SessionRecord, SignInLink, StatusCounts,
+    Nodes, NotChanged, ObjectName, Overview, OverviewSpan, Page, People, Resealing, ResendJob, ResendJobs,
+    Result, Retention, Retire, Retired, Session, SessionRecord, SignInLink, StatusCounts,
 };
 use secrecy::SecretString;
 
@@ -257,6 +257,14 @@ impl ResendJobs for FlakyStore {
 
     async fn running_resend_jobs(&self) -> Result<Vec<ResendJob>> {
         self.admit(Verb::LookUp).await?.running_resend_jobs().await
+    }
+}
+
+#[async_trait]
+impl Resealing for FlakyStore {
+    async fn reseal(&self) -> Result<usize> {
+        let done = self.admit(Verb::House).await?.reseal().await;
+        self.done(done)
     }
 }
 
