@@ -12,12 +12,12 @@ PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/bocau
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/scripts dashboard/index.html dashboard/*.json dashboard/*.ts \
 	-type f 2>/dev/null)
 
-# The behaviour tests that run once more on PostgreSQL: without those that count on rows that go one by one (there, days
-# are dropped: crates/store/tests/postgres.rs), and the one that moves a node's clock (there, it is the database's).
-ON_POSTGRES := kind(test) & (package(bocau-engine) + package(bocau-api)) - test(/^retention::/) \
+# The behaviour tests that run once more on PostgreSQL, but for the one that moves a node's clock: there, it is the
+# database's.
+ON_POSTGRES := kind(test) & (package(bocau-engine) + package(bocau-api)) \
 	- test(=a_node_is_listed_with_what_it_says_of_itself)
 
-.PHONY: help run dashboard test lint lint-deploy deb fmt bench fuzz sbom
+.PHONY: help run dashboard test lint lint-deploy deb fmt bench bench-long fuzz sbom
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -95,7 +95,15 @@ sbom: ## Write what the program is built from (CycloneDX) into target/bocau.cdx.
 fmt: ## Format all Rust code
 	$(CARGO) fmt --all
 
-bench: dashboard ## Measure a release build end to end, against the machine's own limit in the same run
+# What each of them measures, and how: docs/PERFORMANCE.md.
+BENCH := $(CARGO) run --release --locked --quiet -p bocau-bench --
+
+bench: dashboard ## Measure a release build against the machine's own limit, latency, isolation, … (a quarter of an hour)
 	$(CARGO) build --release --locked
-	$(CARGO) run --release --locked --quiet -p bocau-bench -- --json target/bench-sqlite.json
-	$(CARGO) run --release --locked --quiet -p bocau-bench -- --postgres --json target/bench-postgres.json
+	$(BENCH) --json target/bench-sqlite.json
+	$(BENCH) --postgres --json target/bench-postgres.json
+
+bench-long: dashboard ## Measure a release build with 5,000,000 old deliveries, and with 1,000,000 that wait (10 GB of disk)
+	$(CARGO) build --release --locked
+	$(BENCH) --only history,memory --json target/bench-long-sqlite.json
+	$(BENCH) --postgres --only history,memory --json target/bench-long-postgres.json

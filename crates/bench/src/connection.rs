@@ -9,12 +9,11 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::receiver::Authority;
+use crate::certificates::{Authority, provider};
 
 /// A connection to one server.
 pub(crate) struct Connection {
@@ -67,11 +66,6 @@ impl Connection {
         ensure!(got == status, "{got} in place of {status}: {}", String::from_utf8_lossy(&body));
         Ok(body)
     }
-}
-
-/// What TLS is made with, here as in the server.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 /// A JSON post.

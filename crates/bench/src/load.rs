@@ -1,4 +1,4 @@
-//! Publishes a number of events over so many connections, as fast as they are taken.
+//! Publishes over so many connections, as fast as it is taken.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,32 +7,78 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::connection::{Connection, post};
-use crate::program::{KEY, STORE};
+use crate::connection::Connection;
+use crate::event_key::{self, EventKey};
+use crate::order;
+use crate::program::STORE;
 
 /// Connections that publish at the same time.
 pub(crate) const CONNECTIONS: usize = 64;
 
-/// The order of the document, 2.3 KB.
-pub(crate) fn order() -> Value {
-    serde_json::from_str(include_str!("../../domain/catalogue/samples/order.json")).expect("JSON")
+/// What is published, and for how long.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) event_type: &'static str,
+    /// Events of a request.
+    pub(crate) batch: usize,
+    pub(crate) until: Until,
+}
+
+/// When publishing ends.
+#[derive(Clone, Copy)]
+pub(crate) enum Until {
+    /// After so many events.
+    Events(usize),
+    /// At a moment.
+    Moment(Instant),
 }
 
 /// What publishing came to.
 pub(crate) struct Published {
-    /// How long each request took.
-    pub(crate) latencies: Vec<Duration>,
+    pub(crate) requests: Vec<Answered>,
     /// When the first was sent.
     pub(crate) began_at: Instant,
+    /// When the last was answered.
+    pub(crate) ended_at: Instant,
 }
 
-/// Publishes `events`, `batch` of them in each request.
-pub(crate) async fn publish(address: SocketAddr, events: usize, batch: usize) -> anyhow::Result<Published> {
-    let (path, body) = request(batch);
-    let left = Arc::new(AtomicUsize::new(events / batch));
+/// A request that was answered 202.
+pub(crate) struct Answered {
+    /// When it was sent, or should have been.
+    pub(crate) asked_at: Instant,
+    pub(crate) ended_at: Instant,
+    /// Read when nothing is measured any more.
+    pub(crate) body: Bytes,
+}
+
+impl Load {
+    /// So many orders.
+    pub(crate) fn orders(events: usize, batch: usize) -> Self {
+        Self { event_type: "order.created", batch, until: Until::Events(events) }
+    }
+}
+
+impl Published {
+    /// What was promised.
+    pub(crate) fn events(&self) -> anyhow::Result<Vec<EventKey>> {
+        let promised = self.requests.iter().map(|request| event_key::of_answer(&request.body));
+        Ok(promised.collect::<anyhow::Result<Vec<_>>>()?.concat())
+    }
+
+    /// How long each request took.
+    pub(crate) fn latencies(&self) -> impl Iterator<Item = Duration> + '_ {
+        self.requests.iter().map(|request| request.ended_at - request.asked_at)
+    }
+}
+
+/// Publishes to the first store.
+pub(crate) async fn publish(address: SocketAddr, load: Load) -> anyhow::Result<Published> {
+    let left = Arc::new(AtomicUsize::new(match load.until {
+        Until::Events(events) => events / load.batch,
+        Until::Moment(_) => usize::MAX,
+    }));
     let mut connections = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
         connections.push(Connection::open(address, None).await?);
@@ -40,45 +86,24 @@ pub(crate) async fn publish(address: SocketAddr, events: usize, batch: usize) ->
     let began_at = Instant::now();
     let mut publishers = JoinSet::new();
     for mut connection in connections {
-        let (left, path, body) = (left.clone(), path.clone(), body.clone());
+        let left = left.clone();
         publishers.spawn(async move {
-            let mut latencies = Vec::new();
-            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+            let mut requests = Vec::new();
+            let is_over = || matches!(load.until, Until::Moment(end) if Instant::now() >= end);
+            while !is_over()
+                && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
             {
-                let sent_at = Instant::now();
-                connection.expect(post(&path, KEY, body.clone()), 202).await?;
-                latencies.push(sent_at.elapsed());
+                let request = order::request(STORE, load.event_type, load.batch);
+                let asked_at = Instant::now();
+                let body = connection.expect(request, 202).await?;
+                requests.push(Answered { asked_at, ended_at: Instant::now(), body });
             }
-            anyhow::Ok(latencies)
+            anyhow::Ok(requests)
         });
     }
-    let mut latencies = Vec::with_capacity(events / batch);
+    let mut requests = Vec::new();
     while let Some(published) = publishers.join_next().await {
-        latencies.extend(published.context("a publisher")??);
+        requests.extend(published.context("a publisher")??);
     }
-    latencies.sort_unstable();
-    Ok(Published { latencies, began_at })
-}
-
-/// The same request each time: events are told apart by the id that the server gives them.
-fn request(batch: usize) -> (String, Bytes) {
-    let event = json!({"type": "order.created", "object_id": "208610", "payload": order()});
-    if batch == 1 {
-        (format!("/api/v1/stores/{STORE}/events"), Bytes::from(event.to_string()))
-    } else {
-        let events = json!({"events": vec![event; batch]});
-        (format!("/api/v1/stores/{STORE}/events/batch"), Bytes::from(events.to_string()))
-    }
-}
-
-/// The value that so many of a hundred are below.
-pub(crate) fn percentile(sorted: &[Duration], percent: f64) -> Duration {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a place in a list"
-    )]
-    let place = (sorted.len() as f64 * percent / 100.0) as usize;
-    sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+    Ok(Published { requests, began_at, ended_at: Instant::now() })
 }

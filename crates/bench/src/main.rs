@@ -1,25 +1,36 @@
-//! Measures a server against the machine's own limit, in one run: `make bench`.
+//! Measures a server against the machine's own limit, in one run: `make bench`, `make bench-long`.
 //!
-//! Every figure is a ratio of what was measured minutes apart on the same machine; nothing is compared with another day.
-//! `limit` measures what the machine can do without us, `load` publishes, `receiver` is the merchant's server, `program`
-//! is the server under test, `database` is what its `PostgreSQL` uses, and `report` tells.
+//! Every figure is one of the machine of this run; nothing is compared with another day (docs/PERFORMANCE.md says how
+//! each is measured). `subjects` has what is measured, a file each. They publish with `load` (as fast as it is taken) or
+//! `open_loop` (by a schedule) to a `program` on a `bed`, which sends to a `receiver`, whose `arrivals` tell what was
+//! lost or came twice; `report` tells.
 #![expect(clippy::disallowed_methods, reason = "what is measured here is the machine's own time")]
 
+mod arrivals;
+mod bed;
+mod certificates;
 mod connection;
 mod database;
-mod limit;
+mod disk;
+mod event_key;
 mod load;
+mod open_loop;
+mod order;
 mod program;
 mod receiver;
 mod report;
-mod run;
+mod spread;
+mod subjects;
 mod usage;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use bocau_test_postgres::{Durability, PostgresServer};
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::subjects::{Sizes, Subject};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,9 +47,11 @@ struct Arguments {
     /// Measure on PostgreSQL: on the server of this URL, or on one that is started for it; without it, on SQLite
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = OWN)]
     postgres: Option<String>,
-    /// Events of each run
-    #[arg(long, default_value_t = 40_000)]
-    events: usize,
+    /// What is measured, with commas between; without it, all but history and memory
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Subject>,
+    #[command(flatten)]
+    sizes: Sizes,
     /// Where the figures are written as JSON too
     #[arg(long)]
     json: Option<PathBuf>,
@@ -53,7 +66,34 @@ fn main() -> anyhow::Result<()> {
         own = Some(server);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("threads")?;
-    let ended = runtime.block_on(run::run(&arguments));
+    let ended = runtime.block_on(async {
+        // Whatever a subject has made goes with it, so that nothing stays behind where it is broken off.
+        tokio::select! {
+            ended = measure(&arguments) => ended,
+            broken_off = told_to_end() => broken_off.and_then(|()| bail!("broken off")),
+        }
+    });
+    runtime.shutdown_background();
     drop(own);
     ended
+}
+
+/// By Ctrl-C, or by whoever limits its time.
+async fn told_to_end() -> anyhow::Result<()> {
+    let mut terminated = signal(SignalKind::terminate()).context("SIGTERM")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C"),
+        _ = terminated.recv() => Ok(()),
+    }
+}
+
+async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+    let bed = bed::Bed::new(&arguments.program, arguments.postgres.as_deref()).await?;
+    let measured = subjects::run(&bed, &arguments.only, &arguments.sizes).await;
+    bed.clear().await?;
+    let report = measured?;
+    if let Some(path) = &arguments.json {
+        std::fs::write(path, report.json()).with_context(|| path.display().to_string())?;
+    }
+    report.end()
 }

@@ -1,26 +1,29 @@
 //! The merchant's server: answers as the document says, as fast as it can, and knows what has arrived.
+//!
+//! A URL ends with the number of its webhook. Under `/hang` nothing is ever answered. While it is down, connections are
+//! refused.
 
-use std::collections::HashSet;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use parking_lot::Mutex;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::arrivals::Arrivals;
+use crate::certificates::{self, Authority};
+use crate::event_key;
+
 const ANSWER: &[u8] = br#"{"status": 200, "message": "OK"}"#;
+const BACKLOG: u32 = 1_024;
 
 /// A receiver on this machine.
 pub(crate) struct Receiver {
@@ -28,83 +31,96 @@ pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     /// Who signed its certificate.
     pub(crate) authority: Authority,
-    arrived: Arc<Arrived>,
-}
-
-/// Its authority.
-pub(crate) struct Authority {
-    pub(crate) pem: String,
-    pub(crate) der: CertificateDer<'static>,
-}
-
-#[derive(Default)]
-struct Arrived {
-    requests: AtomicUsize,
-    /// The `webhook-id`s, to know repeats; the last moment something new came.
-    ids: Mutex<(HashSet<String>, Option<Instant>)>,
+    /// What has arrived.
+    pub(crate) arrivals: Arc<Arrivals>,
+    is_up: watch::Sender<bool>,
+    /// Never listens: it keeps the port while nobody does.
+    _port: TcpSocket,
 }
 
 impl Receiver {
     /// Starts one, with TLS or without.
-    pub(crate) async fn start(with_tls: bool) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let (authority, tls) = certificates()?;
-        let arrived = Arc::new(Arrived::default());
+    pub(crate) fn start(with_tls: bool) -> anyhow::Result<Self> {
+        let port = socket((Ipv4Addr::LOCALHOST, 0).into())?;
+        let address = port.local_addr()?;
+        let listener = socket(address)?.listen(BACKLOG)?;
+        let (authority, tls) = certificates::make()?;
+        let arrivals = Arc::new(Arrivals::default());
         let acceptor = with_tls.then(|| TlsAcceptor::from(tls));
-        tokio::spawn(accept(listener, acceptor, arrived.clone()));
-        Ok(Self { address, authority, arrived })
+        let (is_up, told) = watch::channel(true);
+        tokio::spawn(stand(listener, acceptor, arrivals.clone(), told));
+        Ok(Self { address, authority, arrivals, is_up, _port: port })
     }
 
-    /// Requests so far.
-    pub(crate) fn requests(&self) -> usize {
-        self.arrived.requests.load(Ordering::Relaxed)
+    /// The URL of a webhook.
+    pub(crate) fn url(&self, number: usize) -> String {
+        format!("https://{}/{number}", self.address)
     }
 
-    /// Different events so far.
-    pub(crate) fn events(&self) -> usize {
-        self.arrived.ids.lock().0.len()
+    /// The URL of a webhook that is never answered.
+    pub(crate) fn hanging_url(&self) -> String {
+        format!("https://{}/hang", self.address)
     }
 
-    /// When the last new event came.
-    pub(crate) fn last_at(&self) -> Option<Instant> {
-        self.arrived.ids.lock().1
+    /// Ends all connections, and refuses new ones.
+    pub(crate) fn go_down(&self) {
+        self.is_up.send_replace(false);
     }
 
-    /// Forgets what has arrived.
-    pub(crate) fn forget(&self) {
-        self.arrived.requests.store(0, Ordering::Relaxed);
-        *self.arrived.ids.lock() = Default::default();
-    }
-}
-
-fn certificates() -> anyhow::Result<(Authority, Arc<rustls::ServerConfig>)> {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate()?;
-    let certificate = params.self_signed(&key)?;
-    let authority = Authority { pem: certificate.pem(), der: certificate.der().clone() };
-    let issuer = Issuer::new(params, key);
-    let key = KeyPair::generate()?;
-    let own = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &issuer)?;
-    let mut config = rustls::ServerConfig::builder_with_provider(crate::connection::provider())
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![own.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-        .context("the receiver's certificate")?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok((authority, Arc::new(config)))
-}
-
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, arrived: Arc<Arrived>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, tls.clone(), arrived.clone()));
+    /// Takes connections again.
+    pub(crate) fn come_back(&self) {
+        self.is_up.send_replace(true);
     }
 }
 
-async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, arrived: Arc<Arrived>) {
+/// A socket on an address that others of these may have too.
+fn socket(address: SocketAddr) -> anyhow::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// Listens whenever it is up, until the receiver is dropped.
+async fn stand(
+    mut listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    arrivals: Arc<Arrivals>,
+    mut is_up: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    loop {
+        accept(listener, tls.as_ref(), &arrivals, &mut is_up).await;
+        let is_dropped = is_up.has_changed().is_err();
+        if is_dropped || is_up.wait_for(|is_up| *is_up).await.is_err() {
+            return Ok(());
+        }
+        listener = socket(address)?.listen(BACKLOG)?;
+    }
+}
+
+/// Takes connections until it is told to go down; then none is left.
+async fn accept(
+    listener: TcpListener,
+    tls: Option<&TlsAcceptor>,
+    arrivals: &Arc<Arrivals>,
+    is_up: &mut watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                connections.spawn(serve(stream, tls.cloned(), arrivals.clone()));
+            },
+            Some(_) = connections.join_next() => {}
+            _ = is_up.wait_for(|is_up| !is_up) => return,
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, arrivals: Arc<Arrivals>) {
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| answer(request, &arrived));
+    let service = service_fn(|request| answer(request, &arrivals));
     let http = hyper::server::conn::http1::Builder::new();
     // A client that hangs up has had its answers.
     let _ = match tls {
@@ -116,15 +132,19 @@ async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, arrived: Arc<Arrived
     };
 }
 
-async fn answer(request: Request<Incoming>, arrived: &Arrived) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    arrivals: &Arrivals,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let _ = body.collect().await;
-    arrived.requests.fetch_add(1, Ordering::Relaxed);
-    if let Some(id) = head.headers.get("webhook-id").and_then(|id| id.to_str().ok()) {
-        let mut ids = arrived.ids.lock();
-        if ids.0.insert(id.to_owned()) {
-            ids.1 = Some(Instant::now());
-        }
+    let id = head.headers.get("webhook-id").and_then(|id| event_key::read(id.to_str().ok()?));
+    let path = head.uri.path().trim_start_matches('/');
+    if path == "hang" {
+        std::future::pending::<()>().await;
+    }
+    if let (Some(event), Ok(webhook)) = (id, path.parse()) {
+        arrivals.note(event, webhook);
     }
     let mut response = Response::new(Full::new(Bytes::from_static(ANSWER)));
     response.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json"));

@@ -2,119 +2,136 @@
 
 use std::time::Duration;
 
+use anyhow::bail;
 use comfy_table::{CellAlignment, Table, presets};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use crate::limit::Limit;
+use crate::spread::Spread;
 
-/// One run from publishing to arrival.
-pub(crate) struct EndToEnd {
-    /// Events of one request.
-    pub(crate) batch: usize,
-    /// Events published.
-    pub(crate) events: usize,
-    /// From the first post to the last arrival.
-    pub(crate) events_per_second: f64,
-    /// From the first post to the last 202.
-    pub(crate) published_per_second: f64,
-    /// The server's processor time for one event, in microseconds.
-    pub(crate) server_cpu_us: f64,
-    /// The same of PostgreSQL.
-    pub(crate) database_cpu_us: f64,
-    /// PostgreSQL's log for one event.
-    pub(crate) log_bytes: u64,
-    /// What one event adds to the database.
-    pub(crate) disk_bytes: u64,
-    /// The server's memory at its most.
-    pub(crate) peak_memory: u64,
-    /// How long a request took to its 202.
-    pub(crate) answered_p50: Duration,
-    pub(crate) answered_p99: Duration,
-    /// Arrivals of what had arrived.
+/// What one subject came to.
+pub(crate) struct Section {
+    /// Its name in the JSON.
+    pub(crate) name: &'static str,
+    pub(crate) title: String,
+    pub(crate) table: Table,
+    pub(crate) json: Value,
+    pub(crate) goals: Vec<Goal>,
+    pub(crate) tally: Tally,
+}
+
+/// What was promised and did not arrive, and what arrived more than once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tally {
+    /// Deliveries that were due to arrive.
+    pub(crate) promised: usize,
+    pub(crate) losses: usize,
     pub(crate) repeats: usize,
 }
 
-/// Prints the tables.
-pub(crate) fn print(limit: &Limit, runs: &[EndToEnd], is_postgres: bool) {
-    println!("{}\n", if is_postgres { "PostgreSQL" } else { "SQLite" });
-    let mut table = table(&["limit of this machine", "per second", "CPU µs each"]);
-    table.add_row([
-        "in: posts over http, 64 at a time".to_owned(),
-        number(limit.exchanges_in),
-        number(limit.cpu_in),
-    ]);
-    table.add_row([
-        "out: posts over https, 64 at a time".to_owned(),
-        number(limit.exchanges_out),
-        number(limit.cpu_out),
-    ]);
-    table.add_row(["rows: events written, 256 a commit".to_owned(), number(limit.rows), String::new()]);
-    table.add_row(["L = 1 / (1/in + 1/out + 1/rows)".to_owned(), number(limit.composed()), String::new()]);
-    println!("{table}\n");
-    let mut columns = vec!["end to end".to_owned()];
-    columns.extend(runs.iter().map(|run| match run.batch {
-        1 => "one at a time".to_owned(),
-        batch => format!("batches of {batch}"),
-    }));
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let mut table = self::table(&columns);
-    let mut row = |name: &str, of: &dyn Fn(&EndToEnd) -> String| {
-        let mut cells = vec![name.to_owned()];
-        cells.extend(runs.iter().map(of));
-        table.add_row(cells);
-    };
-    row("events", &|run| run.events.to_string());
-    row("events/s, to the last arrival", &|run| number(run.events_per_second));
-    row("  share of L", &|run| format!("{:.2}", run.events_per_second / limit.composed()));
-    row("events/s, to the last 202", &|run| number(run.published_per_second));
-    row("server CPU µs per event", &|run| number(run.server_cpu_us));
-    if is_postgres {
-        row("PostgreSQL CPU µs per event", &|run| number(run.database_cpu_us));
-        row("log bytes per event", &|run| run.log_bytes.to_string());
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.promised += other.promised;
+        self.losses += other.losses;
+        self.repeats += other.repeats;
     }
-    row("bytes on disk per event", &|run| run.disk_bytes.to_string());
-    row("request to 202, p50", &|run| millis(run.answered_p50));
-    row("request to 202, p99", &|run| millis(run.answered_p99));
-    row("peak memory of the server", &|run| format!("{} MiB", run.peak_memory / 1_048_576));
-    row("repeats", &|run| run.repeats.to_string());
-    println!("{table}");
 }
 
-/// The same for a program.
-pub(crate) fn json(limit: &Limit, runs: &[EndToEnd], is_postgres: bool) -> String {
-    let run = |run: &EndToEnd| {
-        json!({
-            "batch": run.batch,
-            "events": run.events,
-            "events_per_second": run.events_per_second,
-            "share_of_limit": run.events_per_second / limit.composed(),
-            "published_per_second": run.published_per_second,
-            "server_cpu_us_per_event": run.server_cpu_us,
-            "database_cpu_us_per_event": run.database_cpu_us,
-            "log_bytes_per_event": run.log_bytes,
-            "disk_bytes_per_event": run.disk_bytes,
-            "peak_memory_bytes": run.peak_memory,
-            "answered_p50_ms": run.answered_p50.as_secs_f64() * 1e3,
-            "answered_p99_ms": run.answered_p99.as_secs_f64() * 1e3,
-            "repeats": run.repeats,
-        })
-    };
-    let all = json!({
-        "database": if is_postgres { "postgres" } else { "sqlite" },
-        "limit": {
-            "in_per_second": limit.exchanges_in,
-            "out_per_second": limit.exchanges_out,
-            "rows_per_second": limit.rows,
-            "composed_per_second": limit.composed(),
-            "in_cpu_us": limit.cpu_in,
-            "out_cpu_us": limit.cpu_out,
-        },
-        "end_to_end": runs.iter().map(run).collect::<Vec<_>>(),
-    });
-    format!("{all:#}\n")
+/// What a figure should be.
+pub(crate) struct Goal {
+    pub(crate) name: String,
+    pub(crate) measured: f64,
+    pub(crate) bound: Bound,
+    pub(crate) unit: &'static str,
 }
 
-fn table(header: &[&str]) -> Table {
+/// On which side of a number it should be.
+#[derive(Clone, Copy)]
+pub(crate) enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Goal {
+    fn is_met(&self) -> bool {
+        match self.bound {
+            Bound::AtMost(most) => self.measured <= most,
+            Bound::AtLeast(least) => self.measured >= least,
+        }
+    }
+}
+
+/// All of a run.
+pub(crate) struct Report {
+    is_postgres: bool,
+    sections: Vec<Section>,
+}
+
+impl Report {
+    pub(crate) fn new(is_postgres: bool) -> Self {
+        println!("# {}\n", if is_postgres { "PostgreSQL" } else { "SQLite" });
+        Self { is_postgres, sections: Vec::new() }
+    }
+
+    /// Prints what was measured, and keeps it.
+    pub(crate) fn add(&mut self, section: Section) {
+        println!("## {}\n\n{}\n", section.title, section.table);
+        let Tally { promised, losses, repeats } = section.tally;
+        if promised > 0 {
+            println!("{promised} deliveries promised, {losses} lost, {repeats} repeated\n");
+        }
+        self.sections.push(section);
+    }
+
+    /// The same for a program.
+    pub(crate) fn json(&self) -> String {
+        let mut all = Map::new();
+        all.insert("database".into(), json!(if self.is_postgres { "postgres" } else { "sqlite" }));
+        all.insert("cores".into(), json!(crate::usage::cores()));
+        for section in &self.sections {
+            let Tally { promised, losses, repeats } = section.tally;
+            let tally = json!({"promised": promised, "losses": losses, "repeats": repeats});
+            all.insert(section.name.into(), json!({"measured": section.json, "tally": tally}));
+        }
+        let goal = |goal: &Goal| {
+            let (side, bound) = match goal.bound {
+                Bound::AtMost(most) => ("at_most", most),
+                Bound::AtLeast(least) => ("at_least", least),
+            };
+            let (name, measured, is_met) = (&goal.name, goal.measured, goal.is_met());
+            json!({"name": name, "measured": measured, side: bound, "unit": goal.unit, "is_met": is_met})
+        };
+        all.insert("goals".into(), self.goals().map(goal).collect());
+        format!("{:#}\n", Value::Object(all))
+    }
+
+    /// Prints which goals were met; an error where anything was lost.
+    pub(crate) fn end(&self) -> anyhow::Result<()> {
+        let mut table = table(&["goal", "measured", "bound", "met"]);
+        for goal in self.goals() {
+            let bound = match goal.bound {
+                Bound::AtMost(most) => format!("≤ {} {}", number(most), goal.unit),
+                Bound::AtLeast(least) => format!("≥ {} {}", number(least), goal.unit),
+            };
+            let measured = format!("{} {}", number(goal.measured), goal.unit);
+            let is_met = if goal.is_met() { "yes" } else { "no" };
+            table.add_row([&goal.name, &measured, &bound, is_met]);
+        }
+        if self.goals().next().is_some() {
+            println!("## Goals\n\n{table}\n");
+        }
+        match self.sections.iter().map(|section| section.tally.losses).sum() {
+            0_usize => Ok(()),
+            losses => bail!("{losses} deliveries that were answered 202 never arrived"),
+        }
+    }
+
+    fn goals(&self) -> impl Iterator<Item = &Goal> {
+        self.sections.iter().flat_map(|section| &section.goals)
+    }
+}
+
+/// A table whose columns but the first are numbers.
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(header);
@@ -126,7 +143,20 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn number(value: f64) -> String {
+/// A row of how spans of time are spread.
+pub(crate) fn spread_row(name: &str, spread: &Spread) -> [String; 6] {
+    let Spread { count, p50, p99, p999, max } = spread;
+    [name.to_owned(), count.to_string(), millis(*p50), millis(*p99), millis(*p999), millis(*max)]
+}
+
+/// The header of such rows.
+pub(crate) const SPREAD_COLUMNS: [&str; 5] = ["count", "p50", "p99", "p99.9", "max"];
+
+/// With commas where it is large.
+pub(crate) fn number(value: f64) -> String {
+    if value < 10.0 {
+        return format!("{value:.2}");
+    }
     if value < 1_000.0 {
         return format!("{value:.1}");
     }
@@ -141,6 +171,10 @@ fn number(value: f64) -> String {
     text
 }
 
-fn millis(span: Duration) -> String {
-    format!("{:.1} ms", span.as_secs_f64() * 1e3)
+pub(crate) fn millis(span: Duration) -> String {
+    format!("{:.2} ms", span.as_secs_f64() * 1e3)
+}
+
+pub(crate) fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes / 1_048_576)
 }

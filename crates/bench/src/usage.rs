@@ -13,6 +13,11 @@ pub(crate) fn cpu(pid: u32) -> Duration {
     Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second())
 }
 
+/// The same of this process.
+pub(crate) fn own_cpu() -> Duration {
+    cpu(std::process::id())
+}
+
 /// The same of a process and the children that it has now.
 pub(crate) fn cpu_of_family(parent: u32) -> Duration {
     let Ok(processes) = fs::read_dir("/proc") else { return Duration::ZERO };

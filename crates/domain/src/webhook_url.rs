@@ -6,6 +6,7 @@ mod spelling;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use url::{Host, Url};
 
@@ -14,8 +15,12 @@ use crate::inbox::INBOX_HOST;
 use crate::limits::URL_LENGTH_MAX;
 
 /// Where a webhook's deliveries go.
-#[derive(Clone, PartialEq, Eq)]
-pub struct WebhookUrl(Url);
+#[derive(Clone)]
+pub struct WebhookUrl {
+    url: Url,
+    /// What the text was found to be when it was judged first: it is judged before every attempt and never changes.
+    spelling: OnceLock<Result<(), UrlRefusal>>,
+}
 
 /// Why a URL is refused. [`code`](Self::code) is the stable word for it, the text is for programmers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -111,17 +116,21 @@ impl UrlRefusal {
 }
 
 impl WebhookUrl {
+    fn of(url: Url) -> Self {
+        Self { url, spelling: OnceLock::new() }
+    }
+
     /// From what somebody typed. The text is judged before it is parsed, because the parser repairs silently
     /// what an attack is made of: tabs, backslashes, missing slashes, odd numbers (WHATWG URL).
     pub fn parse(raw: &str, rules: &EgressRules) -> Result<Self, UrlRefusal> {
-        let url = Self(spelling::read(raw)?);
+        let url = Self::of(spelling::read(raw)?);
         url.judge_place(rules)?;
         Ok(url)
     }
 
     /// Judges the URL again, text and place, before an attempt: the rules may have changed since it was taken.
     pub fn judge(&self, rules: &EgressRules) -> Result<(), UrlRefusal> {
-        spelling::read(self.as_str())?;
+        (*self.spelling.get_or_init(|| spelling::read(self.as_str()).map(drop)))?;
         self.judge_place(rules)
     }
 
@@ -131,28 +140,28 @@ impl WebhookUrl {
         Url::parse(text)
             .ok()
             .filter(|url| matches!(url.scheme(), "https" | "http"))
-            .map(Self)
+            .map(Self::of)
             .ok_or(UrlRefusal::Malformed)
     }
 
     /// The normalised text: lower-case ASCII host, no default port, a path.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.url.as_str()
     }
 
     /// The host, a name in its ASCII form.
     pub fn host(&self) -> Host<&str> {
-        self.0.host().expect("an http URL has a host")
+        self.url.host().expect("an http URL has a host")
     }
 
     /// The port, also where the text leaves it out.
     pub fn port(&self) -> u16 {
-        self.0.port_or_known_default().expect("an http URL has a default port")
+        self.url.port_or_known_default().expect("an http URL has a default port")
     }
 
     /// Whether the connection is encrypted.
     pub fn is_https(&self) -> bool {
-        self.0.scheme() == "https"
+        self.url.scheme() == "https"
     }
 
     /// The readable form of a host that is written in punycode, to be shown beside it and never alone: it
@@ -170,9 +179,9 @@ impl WebhookUrl {
         };
         self.is_https()
             && self.host() == Host::Domain(INBOX_HOST)
-            && self.0.port().is_none()
-            && self.0.query().is_none()
-            && self.0.path().strip_prefix('/').is_some_and(is_token)
+            && self.url.port().is_none()
+            && self.url.query().is_none()
+            && self.url.path().strip_prefix('/').is_some_and(is_token)
     }
 
     fn judge_place(&self, rules: &EgressRules) -> Result<(), UrlRefusal> {
@@ -190,6 +199,14 @@ impl WebhookUrl {
         }
     }
 }
+
+impl PartialEq for WebhookUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
+}
+
+impl Eq for WebhookUrl {}
 
 impl fmt::Display for WebhookUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,7 +17,7 @@ use crate::clock::EngineClock;
 /// The pause between two passes.
 pub const PAUSE: Duration = Duration::from_mins(10);
 /// The pause between two batches of a pass, in which others write: as long as the batch took, within these.
-const BREATH_MIN: Duration = Duration::from_millis(20);
+pub const BREATH_MIN: Duration = Duration::from_millis(20);
 const BREATH_MAX: Duration = Duration::from_secs(1);
 
 /// Makes one pass after the other until `stop` ends. A call that is under way then is left alone: the store takes up

@@ -6,7 +6,7 @@
 use std::fs;
 use std::io::{self, Error};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,6 +40,15 @@ pub enum Stop {
     Immediate,
 }
 
+/// What a server shows to clients that speak TLS to it, as PEM.
+#[derive(Debug)]
+pub struct Certificate {
+    /// The certificate.
+    pub chain: String,
+    /// Its key.
+    pub key: String,
+}
+
 /// A server. Dropping it ends it and removes its data.
 #[derive(Debug)]
 pub struct PostgresServer {
@@ -48,6 +57,7 @@ pub struct PostgresServer {
     port: u16,
     is_root: bool,
     durability: Durability,
+    has_tls: bool,
     process: Option<Child>,
 }
 
@@ -58,15 +68,34 @@ impl PostgresServer {
     ///
     /// Where the server's programs are not installed, or it does not start.
     pub fn start(durability: Durability) -> io::Result<Self> {
+        Self::start_with(durability, None)
+    }
+
+    /// The same for one that speaks TLS with whoever asks for it, and shows this certificate.
+    ///
+    /// # Errors
+    ///
+    /// Where the server's programs are not installed, or it does not start.
+    pub fn start_with_tls(durability: Durability, certificate: &Certificate) -> io::Result<Self> {
+        Self::start_with(durability, Some(certificate))
+    }
+
+    fn start_with(durability: Durability, certificate: Option<&Certificate>) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let programs = programs()?;
         let name = format!("bocau-postgres-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(name);
         fs::create_dir(&dir)?;
         // From here on, whatever goes wrong removes it.
-        let mut server = Self { programs, dir, port: 0, is_root: false, durability, process: None };
+        let mut server =
+            Self { programs, dir, port: 0, is_root: false, durability, has_tls: false, process: None };
         server.is_root = fs::metadata(&server.dir)?.uid() == 0;
         server.make()?;
+        if let Some(certificate) = certificate {
+            server.keep("server.crt", &certificate.chain)?;
+            server.keep("server.key", &certificate.key)?;
+            server.has_tls = true;
+        }
         server.port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         server.start_again()?;
         Ok(server)
@@ -89,6 +118,10 @@ impl PostgresServer {
             Stop::Immediate => "-QUIT",
         };
         let told = Command::new("kill").args([signal, &process.id().to_string()]).status();
+        // One that stands still hears nothing.
+        for process in children_of(process.id())?.iter().chain([&process.id().to_string()]) {
+            Command::new("kill").args(["-CONT", process]).stderr(Stdio::null()).status()?;
+        }
         if !told.is_ok_and(|status| status.success()) {
             process.kill()?;
         }
@@ -110,6 +143,7 @@ impl PostgresServer {
             format!("max_connections={CONNECTIONS_MAX}"),
             format!("fsync={on_or_off}"),
             format!("full_page_writes={on_or_off}"),
+            format!("ssl={}", if self.has_tls { "on" } else { "off" }),
             "log_min_messages=fatal".into(),
         ];
         let log = fs::File::options().create(true).append(true).open(self.dir.join("log"))?;
@@ -124,6 +158,38 @@ impl PostgresServer {
             .spawn()?;
         self.process = Some(process);
         self.wait_until_ready()
+    }
+
+    /// All of its processes stand still: connections hold, and nothing is answered.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not run.
+    pub fn freeze(&self) -> io::Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// It goes on where it stood.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not run.
+    pub fn thaw(&self) -> io::Result<()> {
+        self.signal("-CONT")
+    }
+
+    /// To its own process first, so that no more of its children begin.
+    fn signal(&self, signal: &str) -> io::Result<()> {
+        let process = self.process.as_ref().ok_or_else(|| Error::other("it does not run"))?;
+        let told = Command::new("kill").args([signal, &process.id().to_string()]).status()?;
+        if !told.success() {
+            return Err(Error::other("it cannot be told"));
+        }
+        for child in children_of(process.id())? {
+            // One that has ended meanwhile needs none.
+            Command::new("kill").args([signal, &child]).stderr(Stdio::null()).status()?;
+        }
+        Ok(())
     }
 
     fn make(&self) -> io::Result<()> {
@@ -142,6 +208,15 @@ impl PostgresServer {
             .stdout(Stdio::null())
             .status()?;
         if made.success() { Ok(()) } else { Err(Error::other("initdb failed")) }
+    }
+
+    /// Writes a file beside the data, which nobody but the server may read.
+    fn keep(&self, name: &str, text: &str) -> io::Result<()> {
+        let path = self.dir.join("data").join(name);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        let data = fs::metadata(self.dir.join("data"))?;
+        chown(&path, Some(data.uid()), Some(data.gid()))
     }
 
     /// One of the server's programs, as the user that it runs as.
@@ -185,6 +260,18 @@ impl Drop for PostgresServer {
             eprintln!("{} stays behind: {error}", self.dir.display());
         }
     }
+}
+
+fn children_of(parent: u32) -> io::Result<Vec<String>> {
+    let stat = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("stat")).ok();
+    let stats = fs::read_dir("/proc")?.filter_map(Result::ok).filter_map(stat);
+    // “pid (name) state ppid …”; the name may have anything in it.
+    let child = |stat: String| {
+        let rest = stat.rsplit_once(") ")?.1;
+        let is_child = rest.split(' ').nth(1)?.parse() == Ok(parent);
+        is_child.then(|| stat.split(' ').next().map(str::to_owned))?
+    };
+    Ok(stats.filter_map(child).collect())
 }
 
 /// The directory of the server's programs: Debian's newest, or the one of the `initdb` on the path.

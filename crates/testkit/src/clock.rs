@@ -119,6 +119,20 @@ impl SimClock {
             .await;
     }
 
+    /// Lets naps of `nap` pass, one after the other, until somebody sleeps who lay down for exactly `span`.
+    pub async fn naps_pass_until(&self, nap: Duration, span: Duration) {
+        let lies = |time: &Time, span| time.sleepers.values().any(|sleeper| sleeper.span == span);
+        let story = || format!("somebody who lies down for {span:?} after naps of {nap:?}");
+        loop {
+            let step = |time: &mut Time| (lies(time, span) || lies(time, nap)).then_some(());
+            self.wait_until(step, story).await;
+            if lies(&self.0.time.lock(), span) {
+                return;
+            }
+            self.advance(nap);
+        }
+    }
+
     /// Waits until nobody sleeps any more: whoever did has stopped.
     pub async fn nobody_sleeps(&self) {
         self.wait_until(|time| time.sleepers.is_empty().then_some(()), || "nobody to sleep".to_owned()).await;

@@ -65,7 +65,12 @@ impl Drop for TestDatabase {
     }
 }
 
-fn psql(url: &str, sql: &str) -> String {
+/// Runs a statement in the database of this URL, as somebody at the command line would; answers what it printed.
+///
+/// # Panics
+///
+/// Where the statement fails.
+pub fn psql(url: &str, sql: &str) -> String {
     let output = Command::new("psql")
         .args([
             "--no-psqlrc",

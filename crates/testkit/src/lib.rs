@@ -24,7 +24,7 @@ pub mod tls;
 
 #[cfg(feature = "app")]
 pub use app::{Answer, Call, PASSWORD, TestApp};
-pub use bocau_test_postgres::{Durability, PostgresServer, Stop};
+pub use bocau_test_postgres::{Certificate as PostgresCertificate, Durability, PostgresServer, Stop};
 pub use canary::CanaryListener;
 pub use clock::{SeededRng, SimClock};
 pub use database::TestDatabase;

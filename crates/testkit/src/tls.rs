@@ -60,6 +60,13 @@ impl TestCa {
         &self.der
     }
 
+    /// A certificate for `names` and its key, as PEM.
+    pub fn issue_pem(&self, names: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().expect("a key pair");
+        let certificate = params_for(names, false).signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// A certificate for `names`, which are domain names or addresses, and its key; over since 2020 where
     /// `is_expired`.
     pub fn issue(

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bocau_engine::{EngineClock as _, SystemClock};
-use bocau_testkit::{Gate, Receiver, Reply, TestDatabase};
+use bocau_testkit::database::psql;
+use bocau_testkit::{Durability, Gate, PostgresServer, Receiver, Reply, Stop, TestDatabase};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::api::{Answer, Api, look_for, look_until};
-use crate::postgres_server::PostgresServer;
 use crate::server::{Home, Server};
 
 /// The same on any node: a base64 of 32 bytes.
@@ -23,6 +23,12 @@ const UNHARMED_MAX: Duration = Duration::from_secs(2);
 /// The store of the shard that stays, and that of the one that goes away.
 const STAYS: &str = "stays";
 const GOES: &str = "goes";
+
+/// A server that a test has for itself.
+async fn own_server() -> PostgresServer {
+    let made = tokio::task::spawn_blocking(|| PostgresServer::start(Durability::Lost));
+    made.await.expect("no panic").expect("a server")
+}
 
 /// A home and a shard on one server, and a shard on a server of its own.
 struct Installation {
@@ -40,7 +46,7 @@ impl Installation {
             home: home.url_text(),
             _home: Some(home),
             stays: TestDatabase::make().await,
-            goes: PostgresServer::make().await,
+            goes: own_server().await,
             receiver: Receiver::start().await,
         }
     }
@@ -62,7 +68,7 @@ impl Installation {
             server.api().post(&format!("/api/v1/stores/{store}/webhooks"), &webhook).await.expect(201);
         }
         assert_eq!(self.stays.run("SELECT id FROM stores"), STAYS);
-        assert_eq!(self.goes.run("SELECT id FROM stores"), GOES);
+        assert_eq!(psql(&self.goes.url(), "SELECT id FROM stores"), GOES);
         server
     }
 
@@ -135,15 +141,15 @@ enum Away {
 impl Away {
     fn begin(self, server: &mut PostgresServer) {
         match self {
-            Self::Stopped => server.stop(),
-            Self::Frozen => server.freeze(),
+            Self::Stopped => server.stop(Stop::Fast).expect("it runs"),
+            Self::Frozen => server.freeze().expect("it runs"),
         }
     }
 
-    async fn end(self, server: &mut PostgresServer) {
+    fn end(self, server: &mut PostgresServer) {
         match self {
-            Self::Stopped => server.start().await,
-            Self::Frozen => server.thaw(),
+            Self::Stopped => server.start_again().expect("it starts"),
+            Self::Frozen => server.thaw().expect("it runs"),
         }
     }
 }
@@ -183,7 +189,7 @@ async fn the_others_do_not_notice(away: Away) {
     make_store(&api, "new").await;
     assert_eq!(installation.stays.run("SELECT count(*) FROM stores"), "2");
 
-    away.end(&mut installation.goes).await;
+    away.end(&mut installation.goes);
     look_for(BACK_MAX, async || (publish(&api, GOES).await.status == 202).then_some(())).await;
     publish_and_see(&installation, &api, GOES).await;
     assert_eq!(api.get("/readyz").await.text, "ready\n");
@@ -236,7 +242,7 @@ async fn starts_without(away: Away) {
     assert_eq!(refused.status, 503, "{}", refused.text);
     assert!(refused.headers.contains_key("retry-after"));
     assert!(api.get("/readyz").await.text.contains("shard goes:"));
-    away.end(&mut installation.goes).await;
+    away.end(&mut installation.goes);
     look_for(BACK_MAX, async || (publish(&api, GOES).await.status == 202).then_some(())).await;
     publish_and_see(&installation, &api, GOES).await;
     server.stop().await;
@@ -256,7 +262,7 @@ async fn a_server_that_starts_while_a_shard_is_gone_takes_it_in_when_it_is_there
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_home_hangs_what_was_taken_in_is_delivered() {
     const EVENTS: usize = 60;
-    let (home, gate) = (PostgresServer::make().await, Gate::new());
+    let (home, gate) = (own_server().await, Gate::new());
     let installation = Installation { home: home.url(), _home: None, ..Installation::make().await };
     let server = installation.with_stores().await;
     let api = server.api();
@@ -266,7 +272,7 @@ async fn while_the_home_hangs_what_was_taken_in_is_delivered() {
         let store = if number % 2 == 0 { STAYS } else { GOES };
         events.push(id_of(&publish(&api, store).await.expect(202)));
     }
-    home.freeze();
+    home.freeze().expect("it runs");
     look_for(FOUND_OUT_MAX, async || (api.get("/readyz").await.status == 503).then_some(())).await;
     gate.open();
     for event in &events {
@@ -274,7 +280,7 @@ async fn while_the_home_hangs_what_was_taken_in_is_delivered() {
     }
     let refused = api.get("/api/v1/stores").await;
     assert_eq!(refused.status, 503, "{}", refused.text);
-    home.thaw();
+    home.thaw().expect("it runs");
     look_for(BACK_MAX, async || (api.get("/readyz").await.status == 200).then_some(())).await;
     publish_and_see(&installation, &api, STAYS).await;
     publish_and_see(&installation, &api, GOES).await;

@@ -15,4 +15,4 @@ SET (last_outcome, last_duration_ms) = (
     SELECT a.outcome, iif(a.outcome = 'interrupted', NULL, a.duration_ms) FROM attempts a
     WHERE a.delivery_id = deliveries.id AND a.error IS deliveries.last_error
     ORDER BY a.number DESC LIMIT 1)
-WHERE status IN ('retrying', 'failed', 'skipped') AND status IN ('retrying', 'failed');
+WHERE (status = 'retrying' OR status = 'failed' OR status = 'skipped') AND status IN ('retrying', 'failed');

@@ -125,7 +125,8 @@ impl Query {
             // As a literal: the planner must see that the partial index has this status.
             let _ = write!(self.sql, " AND d.status = '{}'", status.as_str());
             if is_indexed(status) {
-                self.sql.push_str(" AND d.status IN ('retrying', 'failed', 'skipped')");
+                self.sql
+                    .push_str(" AND (d.status = 'retrying' OR d.status = 'failed' OR d.status = 'skipped')");
             }
         }
         Ok(())

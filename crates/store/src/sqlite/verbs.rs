@@ -18,6 +18,10 @@ use crate::listing::{DeliveryFilter, Page, StorePlace};
 use crate::results::{AttemptRecord, Recorded};
 use crate::{NotChanged, Resend, Result, Routes, Shards, Store, WebhookChanged};
 
+/// The writer takes whatever waits into one transaction: with several under way, it need not wait until those whom it has
+/// just answered have gathered the next.
+const COMMITS_AT_ONCE: usize = 8;
+
 impl Shards for SqliteStore {}
 
 #[async_trait]
@@ -232,6 +236,10 @@ impl Store for SqliteStore {
         tokio::task::spawn_blocking(move || backup::back_up(&source, &target, &mut *progress))
             .await
             .map_err(|error| stopped(&error))?
+    }
+
+    fn commits_at_once(&self) -> usize {
+        COMMITS_AT_ONCE
     }
 
     async fn close(&self) {
