@@ -17,7 +17,7 @@ DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/scripts dashboard/inde
 ON_POSTGRES := kind(test) & (package(bocau-engine) + package(bocau-api)) \
 	- test(=a_node_is_listed_with_what_it_says_of_itself)
 
-.PHONY: help run dashboard test lint lint-deploy deb fmt bench bench-long
+.PHONY: help run dashboard test lint lint-deploy deb fmt bench bench-long fuzz sbom
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -38,8 +38,15 @@ dashboard/dist/index.html: dashboard/node_modules/.package-lock.json $(DASHBOARD
 run: dashboard ## Build, then start the server with a demo on http://127.0.0.1:8080, its data in ./data
 	$(CARGO) run --locked -- serve --demo
 
+# What `make test` needs of PyPI.
+$(VENV)/.tested-with: xtask/test-requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r xtask/test-requirements.txt
+	touch $@
+
 test: dashboard ## Check formatting, lints, all tests, the docs and the repository's own rules
 	./xtask/install-test-tools.sh
+	$(MAKE) --no-print-directory $(VENV)/.tested-with
 	cd dashboard && npm run check
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
@@ -48,6 +55,8 @@ test: dashboard ## Check formatting, lints, all tests, the docs and the reposito
 		--workspace -E "$(ON_POSTGRES)"
 	$(CARGO) build --locked
 	BOCAU_BIN=$(PROGRAM) node dashboard/e2e/run.mjs
+	BOCAU_BIN=$(PROGRAM) BOCAU_PYTHON=$(VENV)/bin/python node dashboard/e2e/signatures/run.mjs
+	BOCAU_BIN=$(PROGRAM) BOCAU_SCHEMATHESIS=$(VENV)/bin/schemathesis node dashboard/e2e/contract/run.mjs
 	$(CARGO) test --locked --workspace --doc
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) run --locked --quiet -p xtask -- tidy
@@ -58,6 +67,9 @@ lint: lint-deploy ## Clippy, licences and sources of dependencies, unused depend
 	$(CARGO) deny --locked check bans licenses sources
 	if $(CARGO) deny --locked fetch db; then $(CARGO) deny --locked check advisories --disable-fetch; \
 	else echo "NOT CHECKED: the advisories, whose database cannot be fetched from here" >&2; fi
+	if (cd dashboard && npm ping >/dev/null 2>&1 && npm audit --omit=dev --json 2>/dev/null | grep -q '"auditReportVersion"'); then \
+	(cd dashboard && npm audit --omit=dev --audit-level=high); \
+	else echo "NOT CHECKED: npm audit, which this registry does not answer" >&2; fi
 	command -v cargo-machete >/dev/null || $(CARGO) install --locked cargo-machete
 	cargo-machete
 	test -x $(VENV)/bin/typos || { python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet typos; }
@@ -69,6 +81,16 @@ lint-deploy: ## Check the image, the compose files, the chart, the systemd unit 
 deb: dashboard ## Build the Debian package into target/debian
 	$(CARGO) deb --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deb
 	$(CARGO) deb --locked -p bocau
+
+# The same properties as in `make test`, with other dice and so many more cases; a failure shows the input.
+FUZZ_CASES ?= 200000
+FUZZED := test(/propert|every_ipv|an_accepted|any_url_text|whatever/)
+fuzz: ## Try the parsers with random input for longer (FUZZ_CASES=200000)
+	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) nextest run --locked -p bocau-domain -E '$(FUZZED)'
+	PROPTEST_CASES=$$(($(FUZZ_CASES) / 20)) $(CARGO) nextest run --locked -p bocau-engine -p bocau-api -E '$(FUZZED)'
+
+sbom: ## Write what the program is built from (CycloneDX) into target/bocau.cdx.json
+	$(CARGO) run --locked --quiet -p xtask -- sbom target/bocau.cdx.json
 
 fmt: ## Format all Rust code
 	$(CARGO) fmt --all

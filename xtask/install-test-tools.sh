@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what `make test` needs and this machine lacks: a C compiler and make for the bundled SQLite and the
-# cryptography, OpenSSL for the tests' certificates, PHP for the sample receiver, Chromium for the browser tests, PostgreSQL, and
+# cryptography, OpenSSL for the tests' certificates, Python for verifiers from PyPI, PHP for the sample receiver, Chromium for the browser tests, PostgreSQL, and
 # the test runner. Says what it does; does nothing where all is there.
 set -euo pipefail
 
@@ -27,6 +27,8 @@ packages=()
 if ! has cc || ! has make; then packages+=(build-essential); fi
 has openssl || packages+=(openssl)
 has php || packages+=(php-cli)
+# Verifiers of what the server says and signs come from PyPI.
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 # Its own packages bring no font, and code is shown in one of the system's.
 has_chromium || packages+=(chromium fonts-dejavu-core)
 # The server and its tools; the tests start one of their own.

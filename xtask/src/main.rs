@@ -1,12 +1,13 @@
 //! Repository chores, called by the Makefile: `cargo run -p xtask -- tidy`.
 
 mod postgres;
+mod sbom;
 mod tidy;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo run -p xtask -- tidy | with-postgres <command> [arguments]";
+const USAGE: &str = "usage: cargo run -p xtask -- tidy | sbom <file> | with-postgres <command> [arguments]";
 
 fn main() -> ExitCode {
     // The manifest lies one directory below the root of the repository.
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["tidy"] => tidy::run(root).map(|()| ExitCode::SUCCESS),
+        ["sbom", target] => sbom::run(root, target).map(|()| ExitCode::SUCCESS),
         ["with-postgres", _, ..] => postgres::run(&arguments[1..]),
         _ => Err(anyhow::anyhow!(USAGE)),
     };

@@ -5,6 +5,8 @@
 //! - [`people`]: the first admin, and users made at the command line
 //! - [`body`]: reading request bodies within their limits, and saying where they are wrong
 //! - [`path`], [`query`]: what stands in a request's address
+//! - [`personal`]: personal data in what is shown
+//! - [`rate_limit`]: how many requests are answered, of each key and machine
 //! - [`problem`]: every error that can be answered, in Vietnamese and English
 //! - [`refusals`]: the domain's refusals in words for people
 //! - [`v1`]: the routes, `v1/<resource>/<verb>.rs`
@@ -22,8 +24,10 @@ pub mod health;
 pub mod openapi;
 pub mod path;
 pub mod people;
+pub mod personal;
 pub mod problem;
 pub mod query;
+pub mod rate_limit;
 pub mod refusals;
 pub mod router;
 pub mod time;

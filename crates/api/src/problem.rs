@@ -141,6 +141,8 @@ kinds! {
     TooManyMembers = "too-many-members", CONFLICT, "Đã đạt số thành viên tối đa", "The limit of members is reached";
     /// Too many wrong passwords.
     TooManyAttempts = "too-many-attempts", TOO_MANY_REQUESTS, "Sai quá nhiều lần", "Too many attempts";
+    /// More requests than the operator allows each key, or each machine.
+    TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Quá nhiều yêu cầu", "Too many requests";
     /// The request took too long to arrive.
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "Yêu cầu quá chậm", "The request took too long";
     /// The body is too large.

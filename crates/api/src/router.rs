@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use bocau_domain::NodeId;
+use bocau_domain::{NodeId, Scope};
 use bocau_engine::Engine;
 use bocau_store::MasterKey;
 use http::header::ACCEPT_LANGUAGE;
@@ -21,14 +21,17 @@ use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::auth::Caller;
 use crate::auth::keys::Keys;
 use crate::auth::notices::Notices;
 use crate::auth::passwords::Passwords;
 use crate::auth::sessions::Sessions;
 use crate::auth::throttle::Throttle;
 use crate::body::Budget;
+use crate::personal::PersonalFields;
 use crate::problem::{Kind, Language, Problem, text};
-use crate::{answer_headers, docs, health, openapi, v1};
+use crate::rate_limit::{RateLimiter, RateLimits};
+use crate::{answer_headers, docs, health, openapi, rate_limit, v1};
 
 /// What the routes work with.
 pub struct ApiParts {
@@ -46,6 +49,10 @@ pub struct ApiParts {
     pub secure_cookies: bool,
     /// The proxies that are believed about whom a request comes from.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many requests are answered, of each key and of each machine.
+    pub rate_limits: RateLimits,
+    /// The fields whose values are masked for whoever may only look.
+    pub personal_fields: PersonalFields,
     /// This server among those that serve together.
     pub node: Option<NodeId>,
     /// The dashboard's pages: they answer every address that is not the API's.
@@ -67,6 +74,8 @@ struct Inner {
     public_url: Option<String>,
     secure_cookies: bool,
     trusted_proxies: Vec<IpNet>,
+    rate_limiter: RateLimiter,
+    personal_fields: PersonalFields,
     metrics: Option<PrometheusHandle>,
     node: Option<NodeId>,
     write_probe: health::WriteProbe,
@@ -88,6 +97,8 @@ impl Api {
             public_url: parts.public_url,
             secure_cookies: parts.secure_cookies,
             trusted_proxies: parts.trusted_proxies,
+            rate_limiter: RateLimiter::new(parts.rate_limits),
+            personal_fields: parts.personal_fields,
             metrics: parts.metrics,
             node: parts.node,
             write_probe: health::WriteProbe::default(),
@@ -143,6 +154,21 @@ impl Api {
     /// The proxies that are believed about whom a request comes from.
     pub fn trusted_proxies(&self) -> &[IpNet] {
         &self.0.trusted_proxies
+    }
+
+    /// Whether people come by https, so that browsers may be told to come by nothing else.
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.secure_cookies || self.public_url().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// What is masked of payloads and bodies for this caller: nothing for who may manage.
+    pub(crate) fn masks_for(&self, caller: &Caller) -> PersonalFields {
+        if caller.may(Scope::Manage) { PersonalFields::default() } else { self.0.personal_fields.clone() }
+    }
+
+    /// How many requests are answered.
+    pub(crate) fn rate_limiter(&self) -> &RateLimiter {
+        &self.0.rate_limiter
     }
 
     /// What `/metrics` shows.
@@ -207,6 +233,7 @@ pub(crate) fn contract() -> OpenApiRouter<Api> {
         ))
         .routes(routes!(v1::inboxes::requests::list_inbox_requests))
         .routes(routes!(v1::nodes::list::list_nodes))
+        .routes(routes!(v1::objects::erase::erase_object))
         .merge(people());
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(health::livez))
@@ -256,8 +283,9 @@ pub(crate) fn surround(routes: Router<Api>, api: Api) -> Router {
         // Every route reads its body itself, within a limit of its own.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(api.clone(), rate_limit::limit_machines))
         .layer(from_fn(choose_language))
-        .layer(from_fn(answer_headers::add))
+        .layer(from_fn_with_state(api.clone(), answer_headers::add))
         .layer(PropagateRequestIdLayer::new(request_id.clone()))
         .layer(SetRequestIdLayer::new(request_id, RandomRequestId(api.clone())))
         .with_state(api)

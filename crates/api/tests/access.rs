@@ -43,11 +43,12 @@ async fn store_routes(app: &TestApp, store: &str) -> Vec<Route> {
             Some("resends") => job.clone(),
             Some("inboxes") => inbox.clone(),
             Some("keys") => key.clone(),
+            Some("objects") => "1".to_owned(),
             Some("overview" | "live" | "deliveries.csv" | "portal-links") | None => String::new(),
             other => panic!("{path}: give this test an id of {other:?}"),
         };
         for method in methods.as_object().expect("methods").keys() {
-            let filled = path.replace("{store}", store).replace("{id}", &id);
+            let filled = path.replace("{store}", store).replace("{id}", &id).replace("{group}", "order");
             let method = method.to_uppercase().parse().expect("a method");
             routes.push(Route { method, path: filled, has_id: path.contains("{id}") });
         }
@@ -99,7 +100,7 @@ async fn every_route_of_the_api_needs_a_key() {
                 assert_eq!(methods["post"]["security"], json!([{}]), "{path}");
                 continue;
             }
-            let path = path.replace("{store}", "552").replace("{id}", "x");
+            let path = path.replace("{store}", "552").replace("{id}", "x").replace("{group}", "order");
             let none = app.call(method.clone(), &path).without_key().send().await;
             assert_eq!(none.problem(401), "unauthorized", "{method} {path}");
             assert_eq!(none.headers.get("www-authenticate").expect("a header"), "Bearer");

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use bocau_api::personal::PersonalFields;
+use bocau_api::rate_limit::RateLimits;
 use bocau_api::{ApiParts, worker_router};
 use bocau_domain::{Clock as _, NodeCard, NodeRole, Scope};
 use bocau_store::Nodes as _;
@@ -90,6 +92,8 @@ async fn a_node_that_only_sends_says_how_it_is_and_that_others_answer_the_rest()
         public_url: None,
         secure_cookies: false,
         trusted_proxies: Vec::new(),
+        rate_limits: RateLimits::default(),
+        personal_fields: PersonalFields::default(),
         node: None,
         pages: None,
     });

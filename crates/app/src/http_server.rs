@@ -2,7 +2,8 @@
 //!
 //! A client that is slow with the head of its request is dropped, one that is slow with the body is answered
 //! 408, and all of them together hold a bounded number of connections. HTTP/2 without TLS is left out on
-//! purpose: telling the two apart waits for the client's first bytes without a deadline.
+//! purpose: telling the two apart waits for the client's first bytes without a deadline. TLS, where it is set up
+//! (see [`crate::tls`]), has the same limits around it.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -22,9 +23,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -35,6 +38,8 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 const REQUEST_TIME_MAX: Duration = Duration::from_mins(1);
 /// How long a client may take nothing of an answer that is ready for it.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
+/// How long a client may take for the TLS handshake.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Connections at once, where the system's limit of open files allows as many.
@@ -50,6 +55,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct HttpServer {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<TlsAcceptor>,
 }
 
 impl HttpServer {
@@ -58,7 +64,7 @@ impl HttpServer {
         match TcpListener::bind(address).await {
             Ok(listener) => {
                 let address = listener.local_addr()?;
-                Ok(Self { listener, address })
+                Ok(Self { listener, address, tls: None })
             }
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
                 bail!(
@@ -72,6 +78,12 @@ impl HttpServer {
     /// Where it listens, with the port the system chose where 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// With TLS on every connection.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<TlsAcceptor>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Answers until `stop`, then ends when the requests under way are answered.
@@ -90,7 +102,8 @@ impl HttpServer {
                 () = stop.cancelled() => break,
                 accepted = accept(&self.listener, &permits, &*clock) => accepted,
             };
-            connections.spawn(converse(stream, router.clone(), clock.clone(), stop.clone(), permit));
+            let parts = Parts { router: router.clone(), clock: clock.clone(), stop: stop.clone() };
+            connections.spawn(welcome(stream, self.tls.clone(), parts, permit));
         }
         drop(self.listener);
         connections.close();
@@ -118,14 +131,15 @@ async fn accept(
     }
 }
 
-/// One connection, from its first request to its end.
-async fn converse(
-    stream: TcpStream,
+/// What a connection works with.
+struct Parts {
     router: axum::Router,
     clock: Arc<dyn EngineClock>,
     stop: CancellationToken,
-    _permit: OwnedSemaphorePermit,
-) {
+}
+
+/// One connection, from its handshake to its end.
+async fn welcome(stream: TcpStream, tls: Option<TlsAcceptor>, parts: Parts, _permit: OwnedSemaphorePermit) {
     // Answers are small and written whole: waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
@@ -134,6 +148,22 @@ async fn converse(
         Ok(address) => Peer(address.ip()),
         Err(error) => return tracing::debug!(%error, "a connection broke off"),
     };
+    let stream = Box::pin(impatient(stream));
+    let Some(tls) = tls else { return converse(stream, peer, parts).await };
+    let handshake = tokio::select! {
+        handshake = tls.accept(stream) => handshake,
+        () = parts.clock.sleep(HANDSHAKE_TIME_MAX) => return,
+        () = parts.stop.cancelled() => return,
+    };
+    match handshake {
+        Ok(stream) => converse(stream, peer, parts).await,
+        Err(error) => tracing::debug!(%error, "a TLS handshake broke off"),
+    }
+}
+
+/// The requests of one connection, one after the other.
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer, parts: Parts) {
+    let Parts { router, clock, stop } = parts;
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         answer(router.clone(), clock.clone(), request)
@@ -142,7 +172,7 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(Box::pin(impatient(stream))), service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -5,6 +5,7 @@
 //! - [`storage`]: the data directory with its master key and database
 //! - [`lifecycle`]: how a server starts, drains and ends
 //! - [`http_server`]: the listener, and how it keeps slow clients from holding it up
+//! - [`tls`]: the listener's certificate, and how it is renewed
 //! - [`dashboard`]: the pages, embedded
 //! - [`inbox`]: the listener of the test inboxes, with [`certificates`] of its own
 //! - [`logging`], [`measuring`]: what the server tells about itself
@@ -21,6 +22,7 @@ pub mod lifecycle;
 pub mod logging;
 pub mod measuring;
 pub mod storage;
+pub mod tls;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -32,6 +32,7 @@ use crate::http_server::{self, HttpServer};
 use crate::inbox::InboxListener;
 use crate::measuring;
 use crate::storage::{Storage, plain};
+use crate::tls::ServerCertificate;
 
 /// How long attempts in flight may take to end: more than the longest timeout a webhook may have.
 const ENGINE_STOP_MAX: Duration = Duration::from_secs(28);
@@ -39,6 +40,8 @@ const ENGINE_STOP_MAX: Duration = Duration::from_secs(28);
 const CONNECTIONS_STOP_MAX: Duration = Duration::from_secs(1);
 /// How long the database may take after that.
 const STORE_CLOSE_MAX: Duration = Duration::from_millis(500);
+/// How often the master key's file is looked at.
+pub(crate) const MASTER_KEY_LOOK: Duration = Duration::from_secs(1);
 /// The exit code of a second signal.
 const EXIT_CUT_SHORT: i32 = 130;
 
@@ -91,7 +94,10 @@ impl Server {
             None => Some(DataDirLock::acquire(&config.data_dir).map_err(plain)?),
             Some(_) => None,
         };
-        let http = HttpServer::bind(config.listen).await?;
+        let certificate = config.tls.clone().map(ServerCertificate::load).transpose();
+        let certificate = certificate.map_err(|problem| anyhow!(problem))?;
+        let tls = certificate.as_ref().map(ServerCertificate::acceptor).transpose()?;
+        let http = HttpServer::bind(config.listen).await?.with_tls(tls);
         let metrics = measuring::start()?;
         let storage = Storage::open(&config).await?;
         let clock: Arc<dyn EngineClock> = Arc::new(storage.clock().await?);
@@ -127,10 +133,12 @@ impl Server {
             public_url: config.public_url.clone(),
             secure_cookies: config.secure_cookies,
             trusted_proxies: config.trusted_proxies.clone(),
+            rate_limits: config.rate_limits,
+            personal_fields: config.personal_fields.clone(),
             node: Some(own_id),
             pages: Some(dashboard::router(&config.portal_origins)),
         });
-        let url = url_of(http.address());
+        let url = url_of(http.address(), certificate.is_some());
         let stop_listening = CancellationToken::new();
         let running = http.run(router, clock.clone(), connections_max, stop_listening.clone());
         let listening = tokio::spawn(running);
@@ -140,6 +148,12 @@ impl Server {
             announce_first_link(&engine, &master_key, base_url).await;
         }
         let mut beside = vec![tokio::spawn(measuring::keep_up(metrics, clock.clone()))];
+        if let Some(certificate) = certificate {
+            beside.push(tokio::spawn(certificate.keep_up(clock.clone())));
+        }
+        if master_key.is_in_file() {
+            beside.push(tokio::spawn(keep_up(master_key.clone(), clock.clone())));
+        }
         if let Some(demo) = demo {
             let engine = engine.clone();
             beside.push(tokio::spawn(async move { demo.run(&engine, &master_key, &url).await }));
@@ -184,6 +198,16 @@ impl Server {
         tokio::select! {
             () = work => true,
             () = self.clock.sleep(span) => false,
+        }
+    }
+}
+
+/// Hears that `bocau key rotate-master` has changed the master key.
+async fn keep_up(master_key: MasterKey, clock: Arc<dyn EngineClock>) {
+    loop {
+        clock.sleep(MASTER_KEY_LOOK).await;
+        if master_key.look() {
+            tracing::info!("the master key was rotated");
         }
     }
 }
@@ -248,12 +272,12 @@ fn machine_name() -> String {
 }
 
 /// The address as somebody at this machine would type it.
-fn url_of(address: SocketAddr) -> String {
+fn url_of(address: SocketAddr, has_tls: bool) -> String {
     let mut shown = address;
     if address.ip().is_unspecified() {
         shown.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
-    format!("http://{shown}")
+    format!("{}://{shown}", if has_tls { "https" } else { "http" })
 }
 
 /// The line that tells people, and programs that asked for port 0, where the server is.

@@ -120,6 +120,8 @@ wire_enum! {
         InboxChanged = "inbox.changed",
         /// A test inbox was deleted.
         InboxDeleted = "inbox.deleted",
+        /// What is kept of an order, product or customer was erased.
+        ObjectErased = "object.erased",
     }
 }
 

@@ -38,6 +38,8 @@ wire_enum! {
         Interrupted = "interrupted",
         /// It was still waiting a week after its time in the store was over.
         Expired = "expired",
+        /// What is kept of its object was erased.
+        ObjectErased = "object_erased",
     }
 }
 

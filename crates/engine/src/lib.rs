@@ -15,7 +15,7 @@
 //! - [`retention`]: removes what is older than it is kept
 //!
 //! Besides: [`changes`] tells who watches a store's report, [`presence`] says that this node is there, and
-//! `bulk_resend.rs` resends all that a filter finds.
+//! `bulk_resend.rs` resends all that a filter finds, [`erasing`] blanks what is kept of an object.
 //!
 //! [`flow`] is one row of these steps, for the stores of one database; [`Engine`] has one for each database and puts
 //! them together; changes of configuration go through it too (`configuring.rs`). Time, randomness and the network are handed in ([`clock`],
@@ -29,6 +29,7 @@ mod configuring;
 pub mod dispatch;
 pub mod egress;
 mod engine;
+pub mod erasing;
 pub mod flow;
 pub mod journal;
 pub mod lanes;

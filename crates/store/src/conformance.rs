@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod claims;
 pub mod configuration;
+pub mod erasure;
 pub mod figures;
 pub mod history;
 pub mod house;
@@ -185,6 +186,14 @@ macro_rules! conformance_suite {
                 what_waits_in_a_deleted_store_is_not_given_up
                 a_pass_that_was_broken_off_is_made_anew
             }
+            erasure {
+                what_is_kept_of_an_object_is_blanked_and_nothing_else
+                what_was_erased_is_not_sent_any_more
+                an_attempt_in_flight_is_told_of_and_erased_after_its_end
+                an_object_with_more_than_a_batch_is_erased_by_and_by
+                erasing_is_told_in_the_audit_log
+                what_a_test_inbox_received_of_an_object_is_blanked
+            }
             nodes {
                 a_node_is_there_from_its_first_beat_until_it_leaves
             }
@@ -215,6 +224,7 @@ mod tests {
             include_str!("conformance/audit.rs"),
             include_str!("conformance/claims.rs"),
             include_str!("conformance/configuration.rs"),
+            include_str!("conformance/erasure.rs"),
             include_str!("conformance/figures.rs"),
             include_str!("conformance/history.rs"),
             include_str!("conformance/house.rs"),

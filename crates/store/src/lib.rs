@@ -14,6 +14,8 @@
 //! - [`resend_jobs`]: resends of all that a filter finds
 //! - [`inboxes`]: the test inboxes
 //! - [`retention`]: what is older than it is kept
+//! - [`erasure`]: what is kept of an order, product or customer, blanked
+//! - [`resealing`]: what older master keys sealed, sealed anew
 //! - [`nodes`]: who serves
 //! - [`shards`]: stores spread over several databases
 //! - [`seal`]: the master key, and what is sealed with it
@@ -27,6 +29,7 @@ mod change;
 pub mod claims;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod erasure;
 pub mod figures;
 mod files;
 mod filter_text;
@@ -40,6 +43,7 @@ pub mod nodes;
 mod overview;
 pub mod people;
 pub mod postgres;
+pub mod resealing;
 pub mod resend_jobs;
 pub mod results;
 pub mod retention;
@@ -67,12 +71,14 @@ use tokio::sync::broadcast;
 
 pub use audit::{Audit, AuditNote};
 pub use claims::{ClaimRef, ClaimRequest, Claimed, DueWebhook};
+pub use erasure::{ERASE_BATCH, ERASED_PAYLOAD, Erased, Erasure, ObjectName};
 pub use figures::{FailingWebhook, Figures, Overview, OverviewSpan, OverviewStep, StatusCounts};
 pub use inboxes::Inboxes;
 pub use journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
 pub use listing::{DeliveryFilter, Page, StorePlace};
 pub use nodes::{Configured, Nodes};
 pub use people::{LinkPurpose, People, Session, SessionOwner, SessionRecord, SignInLink, SignedIn};
+pub use resealing::{RESEAL_BATCH, Resealing};
 pub use resend_jobs::{Advanced, NewResendJob, ResendJob, ResendJobs};
 pub use results::{AttemptRecord, Recorded};
 pub use retention::{RETIRE_BATCH, Retention, Retire, RetirePlace, Retired};
@@ -157,7 +163,19 @@ pub const SWEEP_BATCH: usize = 500;
 /// The verbs of some subjects stand in traits of their own; `dyn Store` has them all.
 #[async_trait]
 pub trait Store:
-    Audit + Figures + Inboxes + Nodes + People + ResendJobs + Retention + Shards + Send + Sync + 'static
+    Audit
+    + Erasure
+    + Figures
+    + Inboxes
+    + Nodes
+    + People
+    + Resealing
+    + ResendJobs
+    + Retention
+    + Shards
+    + Send
+    + Sync
+    + 'static
 {
     // --- stores -------------------------------------------------------------------------------------------
 
@@ -390,6 +408,8 @@ pub enum Resend {
     NoWebhook,
     /// Its webhook was deleted.
     WebhookDeleted,
+    /// What is kept of its object was erased.
+    Erased,
 }
 
 /// How long a write may wait for another process's (a `bocau key create` beside the server, say).

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use bocau_api::auth::client::Peer;
+use bocau_api::personal::PersonalFields;
+use bocau_api::rate_limit::RateLimits;
 use bocau_api::{ApiParts, router};
 use bocau_domain::{Actor, ApiKey, Clock as _, IdSource, Owner, Rng as _, Scope, StoreId, Timestamp};
 use bocau_store::{MasterKey, Store as _};
@@ -185,6 +187,8 @@ impl TestApp {
             public_url: None,
             secure_cookies: false,
             trusted_proxies: Vec::new(),
+            rate_limits: RateLimits::default(),
+            personal_fields: PersonalFields::default(),
             node: None,
             pages: None,
         };

@@ -3,7 +3,7 @@
 //!
 //! - [`clock`]: a clock that only tests move, and seeded dice
 //! - [`receiver`]: a scripted https server, with the certificates of [`tls`]; [`canary`] must never be called
-//! - [`resolver`]: a name server that answers what the test says
+//! - [`resolver`]: a resolver that answers what the test says; [`name_server`] does so over DNS
 //! - [`database`]: a PostgreSQL database of its own; [`PostgresServer`]: a server of its own, to be stopped and started
 //! - [`flaky_store`]: a store that fails where the test says
 //! - [`harness`]: the engine over all of these; `app`: the HTTP API over the harness (with the feature `app`)
@@ -16,6 +16,7 @@ pub mod clock;
 pub mod database;
 pub mod flaky_store;
 pub mod harness;
+pub mod name_server;
 pub mod patience;
 pub mod receiver;
 pub mod resolver;
@@ -29,6 +30,7 @@ pub use clock::{SeededRng, SimClock};
 pub use database::TestDatabase;
 pub use flaky_store::{FlakyStore, Verb};
 pub use harness::{EngineHarness, HarnessOptions};
+pub use name_server::{NameServer, Zone};
 pub use receiver::{Gate, Receiver, ReceiverOptions, Reply, Request};
 pub use resolver::{DnsAnswer, FakeResolver};
 pub use tls::{Certificate, TestCa};

@@ -546,6 +546,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stores/{store}/objects/{group}/{id}/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erases the personal data that is kept of one order, product or customer: the payloads of its events (`null` from then
+         *     on), the bodies that receivers answered, and what test inboxes received. The rows of the report stay. What still
+         *     waits is skipped with `object_erased`, and nothing of it can be sent again. Events published later are not touched.
+         *     Cannot be undone. Needs `manage`.
+         */
+        delete: operations["erase_object"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stores/{store}/overview": {
         parameters: {
             query?: never;
@@ -837,7 +859,7 @@ export interface components {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "store.created" | "store.renamed" | "store.retention_changed" | "store.deleted" | "webhook.created" | "webhook.changed" | "webhook.disabled_by_receiver" | "webhook.deleted" | "webhook.secret_rotated" | "webhook.secret_shown" | "key.created" | "key.revoked" | "user.created" | "user.changed" | "user.deleted" | "user.password_changed" | "user.signed_in" | "portal_link.created" | "resend_job.started" | "resend_job.stopped" | "inbox.created" | "inbox.changed" | "inbox.deleted";
+        AuditAction: "store.created" | "store.renamed" | "store.retention_changed" | "store.deleted" | "webhook.created" | "webhook.changed" | "webhook.disabled_by_receiver" | "webhook.deleted" | "webhook.secret_rotated" | "webhook.secret_shown" | "key.created" | "key.revoked" | "user.created" | "user.changed" | "user.deleted" | "user.password_changed" | "user.signed_in" | "portal_link.created" | "resend_job.started" | "resend_job.stopped" | "inbox.created" | "inbox.changed" | "inbox.deleted" | "object.erased";
         /** @description A line of the audit log. */
         AuditEntry: {
             /** @description The line's id. */
@@ -960,7 +982,7 @@ export interface components {
          * @description Why a delivery was skipped, or failed before its attempts were used up.
          * @enum {string}
          */
-        DeliveryReason: "no_webhook" | "webhook_disabled" | "webhook_deleted" | "webhook_gone" | "interrupted" | "expired";
+        DeliveryReason: "no_webhook" | "webhook_disabled" | "webhook_deleted" | "webhook_gone" | "interrupted" | "expired" | "object_erased";
         /**
          * @description Trạng thái.
          * @enum {string}
@@ -977,6 +999,16 @@ export interface components {
         EmailChange: {
             /** @description The address to sign in with from now on. */
             email: string;
+        };
+        /** @description What was erased. */
+        ErasedData: {
+            /** @description Deliveries of the object, whose payloads and recorded answers are blank now. */
+            deliveries: number;
+            /**
+             * @description Those of them that an attempt was still in flight for after half a minute. What is answered to it is recorded:
+             *     where this is not 0, ask once more in a minute.
+             */
+            in_flight: number;
         };
         /** @description An event with its payload and where it went. */
         Event: {
@@ -1827,7 +1859,7 @@ export interface components {
          * @description What kind of error it is: the `type` of a problem.
          * @enum {string}
          */
-        ProblemType: "invalid-json" | "invalid-query" | "invalid-cursor" | "unauthorized" | "wrong-credentials" | "link-expired" | "cross-site-request" | "forbidden" | "not-found" | "method-not-allowed" | "already-exists" | "store-being-deleted" | "idempotency-key-reused" | "nothing-to-resend" | "secret-rotated-recently" | "too-many-resends" | "too-many-webhooks" | "too-many-inboxes" | "last-admin" | "too-many-keys" | "too-many-members" | "too-many-attempts" | "request-timeout" | "payload-too-large" | "unsupported-media-type" | "validation-failed" | "unknown-field" | "unknown-event-type" | "webhook-url-refused" | "webhook-header-refused" | "internal-error" | "store-unavailable" | "overloaded" | "worker-node" | "shutting-down";
+        ProblemType: "invalid-json" | "invalid-query" | "invalid-cursor" | "unauthorized" | "wrong-credentials" | "link-expired" | "cross-site-request" | "forbidden" | "not-found" | "method-not-allowed" | "already-exists" | "store-being-deleted" | "idempotency-key-reused" | "nothing-to-resend" | "secret-rotated-recently" | "too-many-resends" | "too-many-webhooks" | "too-many-inboxes" | "last-admin" | "too-many-keys" | "too-many-members" | "too-many-attempts" | "too-many-requests" | "request-timeout" | "payload-too-large" | "unsupported-media-type" | "validation-failed" | "unknown-field" | "unknown-event-type" | "webhook-url-refused" | "webhook-header-refused" | "internal-error" | "store-unavailable" | "overloaded" | "worker-node" | "shutting-down";
         /** @description What became of a published event. */
         PublishedEvent: {
             /** @description The event's id; receivers see it as `webhook-id`. */
@@ -3491,6 +3523,42 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description Refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_object: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The store's id */
+                store: string;
+                /** @description The group of the object's event types: `order`, `product`, `customer` or one of the operator's */
+                group: string;
+                /** @description The object's id, percent-encoded where it needs to be */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is erased. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasedData"];
                 };
             };
             /** @description Refused. */

@@ -62,6 +62,7 @@ const REASONS = [
   'webhook_gone',
   'interrupted',
   'expired',
+  'object_erased',
   'filtered',
 ] as const;
 

@@ -34,12 +34,13 @@ impl Keys {
         if !is_well_formed(token) {
             return Err(unknown_key());
         }
-        if self.is_bootstrap(token) {
-            return Ok(Caller::with_key(None, bootstrap_key()));
-        }
         let engine = api.engine();
         let hash = api.master_key().hash_api_key(token);
         let now = engine.clock().monotonic();
+        if self.is_bootstrap(token) {
+            api.rate_limiter().count_key(hash, now)?;
+            return Ok(Caller::with_key(None, bootstrap_key()));
+        }
         let key = if let Some(key) = self.remembered.get(&hash, now) {
             key
         } else {
@@ -52,6 +53,8 @@ impl Keys {
         if key.is_expired(engine.clock().now()) {
             return Err(unknown_key());
         }
+        // Only keys that are known: others are no one's, and the limit of machines is for those.
+        api.rate_limiter().count_key(hash, now)?;
         Ok(Caller::with_key(Some(hash), key))
     }
 

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod live;
 pub mod members;
 pub mod nodes;
+pub mod objects;
 pub mod overview;
 pub mod portal_links;
 pub mod resends;

@@ -45,6 +45,7 @@ words! {
         WebhookGone = "webhook_gone",
         Interrupted = "interrupted",
         Expired = "expired",
+        ObjectErased = "object_erased",
     }
     /// What set an attempt off.
     AttemptTrigger {

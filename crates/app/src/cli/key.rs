@@ -14,7 +14,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use secrecy::ExposeSecret as _;
 
-use super::{ConfigArgs, block_on, tell, write_out};
+use super::{ConfigArgs, block_on, rotate_master, tell, write_out};
 use crate::config::{Config, DURATIONS, duration};
 use crate::logging;
 use crate::storage::{Storage, plain};
@@ -36,6 +36,8 @@ pub(crate) enum KeyCommand {
     List(ListArgs),
     /// Take an API key away; a running server refuses it from then on
     Revoke(RevokeArgs),
+    /// Change the master key and seal all secrets anew, also while servers run
+    RotateMaster(RotateMasterArgs),
 }
 
 #[derive(Debug, Args)]
@@ -43,6 +45,12 @@ pub(crate) struct ListArgs {
     /// Only the keys of this store
     #[arg(long, value_name = "ID")]
     store: Option<StoreId>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateMasterArgs {
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -99,6 +107,11 @@ pub(super) fn run(command: KeyCommand) -> anyhow::Result<()> {
             let config = config.load(vec![])?;
             logging::start_quietly(&config);
             block_on(list(config, store))
+        }
+        KeyCommand::RotateMaster(RotateMasterArgs { config }) => {
+            let config = config.load(vec![])?;
+            logging::start_quietly(&config);
+            block_on(rotate_master::rotate(config))
         }
         KeyCommand::Revoke(RevokeArgs { id, config }) => {
             let config = config.load(vec![])?;

@@ -7,6 +7,7 @@ pub mod key;
 pub mod migrate;
 pub mod publish;
 pub mod restore;
+mod rotate_master;
 pub mod serve;
 pub mod shard;
 pub mod user;

@@ -14,6 +14,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use bocau_api::personal::PersonalFields;
+use bocau_api::rate_limit::RateLimits;
 use bocau_domain::{Catalogue, DeliveryPolicy, NodeRole, RetentionDays, RetryPolicy};
 use bocau_engine::lanes::LaneLimits;
 use bocau_store::MasterKey;
@@ -22,6 +24,7 @@ use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
 
+use crate::tls::{ServerCertificate, TlsFiles};
 use layers::{Layers, Origin};
 pub(crate) use value::{DURATIONS, duration};
 
@@ -59,6 +62,13 @@ const MASTER_KEY: Key = secret("master_key");
 const BOOTSTRAP_API_KEY: Key = secret("bootstrap_api_key");
 const PUBLIC_URL: Key = key("public_url", None);
 const SECURE_COOKIES: Key = key("secure_cookies", Some("false"));
+const TLS_CERT: Key = key("tls_cert", None);
+const TLS_KEY: Key = key("tls_key", None);
+const RATE_LIMIT_PER_KEY: Key = key("rate_limit_per_key", None);
+const RATE_LIMIT_PER_IP: Key = key("rate_limit_per_ip", None);
+// Those that the document's samples have.
+const PERSONAL_FIELDS: Key =
+    key("personal_fields", Some("tel,phone,mobile,email,address,birthday,bank_account,bank_account_name"));
 const PORTAL_ORIGINS: Key = key("portal_origins", None);
 // A proxy beside the server is the usual one, and nobody else connects from there.
 const TRUSTED_PROXIES: Key = key("trusted_proxies", Some("127.0.0.0/8,::1"));
@@ -79,6 +89,8 @@ const MAX_IN_FLIGHT: Key = key("max_in_flight", Some("512"));
 /// All of them, in the order in which `check-config` shows them.
 const KEYS: &[Key] = &[
     LISTEN,
+    TLS_CERT,
+    TLS_KEY,
     DATA_DIR,
     DATABASE_URL,
     DATABASE_SHARDS,
@@ -91,6 +103,9 @@ const KEYS: &[Key] = &[
     SECURE_COOKIES,
     PORTAL_ORIGINS,
     TRUSTED_PROXIES,
+    RATE_LIMIT_PER_KEY,
+    RATE_LIMIT_PER_IP,
+    PERSONAL_FIELDS,
     EGRESS_ALLOW,
     EGRESS_CA_FILE,
     EGRESS_ALLOW_HTTP,
@@ -110,6 +125,8 @@ const EVENT_TYPES: &str = "event_types";
 
 /// Attempts in flight to one webhook, at most.
 const IN_FLIGHT_PER_WEBHOOK_MAX: usize = 1_000;
+/// Requests that may be allowed per second, at most.
+const RATE_LIMIT_MAX: u32 = 1_000_000;
 /// Attempts in flight in all, at most.
 const IN_FLIGHT_MAX: usize = 10_000;
 
@@ -182,8 +199,14 @@ pub struct Config {
     pub bootstrap_api_key: Option<SecretString>,
     /// Where people reach the server, without a slash at the end.
     pub public_url: Option<String>,
+    /// The certificate and key of the listener; without them it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Whether cookies are given for https alone.
     pub secure_cookies: bool,
+    /// How many requests are answered, of each key and of each machine.
+    pub rate_limits: RateLimits,
+    /// The fields whose values are masked for whoever may only look.
+    pub personal_fields: PersonalFields,
     /// Whose pages may show a store's in a frame, as browsers write origins.
     pub portal_origins: Vec<String>,
     /// Proxies that are believed about whom a request comes from.
@@ -233,7 +256,15 @@ impl Config {
         let master_key = reader.optional(MASTER_KEY, value::master_key)?;
         let bootstrap_api_key = reader.optional(BOOTSTRAP_API_KEY, value::api_key)?;
         let public_url = reader.optional(PUBLIC_URL, value::public_url)?;
-        let secure_cookies = reader.required(SECURE_COOKIES, value::boolean)?;
+        let tls = reader.tls()?;
+        // Who comes by TLS comes by https.
+        let secure_cookies = reader.required(SECURE_COOKIES, value::boolean)? || tls.is_some();
+        let limit = |text: &str| value::rate_limit(text, RATE_LIMIT_MAX);
+        let rate_limits = RateLimits {
+            per_key: reader.optional(RATE_LIMIT_PER_KEY, limit)?,
+            per_ip: reader.optional(RATE_LIMIT_PER_IP, limit)?,
+        };
+        let personal_fields = reader.required(PERSONAL_FIELDS, value::personal_fields)?;
         let portal_origins = reader.optional(PORTAL_ORIGINS, value::origins)?.unwrap_or_default();
         let trusted_proxies = reader.required(TRUSTED_PROXIES, value::networks)?;
         let egress_allow = reader.optional(EGRESS_ALLOW, value::networks)?.unwrap_or_default();
@@ -265,7 +296,10 @@ impl Config {
             master_key,
             bootstrap_api_key,
             public_url,
+            tls,
             secure_cookies,
+            rate_limits,
+            personal_fields,
             portal_origins,
             trusted_proxies,
             egress_allow,
@@ -291,6 +325,31 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The files of the listener's TLS: both or neither, and a pair.
+    fn tls(&mut self) -> Result<Option<TlsFiles>, ConfigError> {
+        let certificate = self.optional(TLS_CERT, value::path)?;
+        let key = self.optional(TLS_KEY, value::path)?;
+        let (files, place) = match (certificate, key) {
+            (None, None) => return Ok(None),
+            (Some(certificate), Some(key)) => (TlsFiles { certificate, key }, self.layers.place(TLS_CERT)),
+            (Some(_), None) => {
+                let place = self.layers.place(TLS_CERT);
+                return Err(ConfigError(format!(
+                    "{place}: a certificate needs its key: set tls_key as well"
+                )));
+            }
+            (None, Some(_)) => {
+                let place = self.layers.place(TLS_KEY);
+                return Err(ConfigError(format!(
+                    "{place}: a key needs its certificate: set tls_cert as well"
+                )));
+            }
+        };
+        ServerCertificate::load(files.clone())
+            .map_err(|problem| ConfigError(format!("{place}: {problem}")))?;
+        Ok(Some(files))
+    }
+
     /// A setting that has a default.
     fn required<T>(&mut self, key: Key, read: impl Fn(&str) -> value::Read<T>) -> Result<T, ConfigError> {
         Ok(self.optional(key, read)?.expect("the key has a default"))

@@ -419,3 +419,13 @@ fn trying_the_data_directory_leaves_nothing_behind() {
         assert_eq!(entries(), 0, "{name}");
     }
 }
+
+#[test]
+fn rate_limits_are_numbers_per_second_and_off_where_none_is_given() {
+    assert_eq!(environment(&[]).expect("usable").rate_limits, RateLimits::default());
+    let limits = [("BOCAU_RATE_LIMIT_PER_KEY", "100"), ("BOCAU_RATE_LIMIT_PER_IP", "20")];
+    let limits = environment(&limits).expect("usable").rate_limits;
+    assert_eq!((limits.per_key.map(u32::from), limits.per_ip.map(u32::from)), (Some(100), Some(20)));
+    let refused = environment(&[("BOCAU_RATE_LIMIT_PER_IP", "0")]).expect_err("not allowed");
+    assert_eq!(refused, "BOCAU_RATE_LIMIT_PER_IP: \"0\" is outside 1 to 1000000");
+}

@@ -2,10 +2,12 @@
 
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use bocau_api::personal::PersonalFields;
 use bocau_domain::limits::RETENTION_DAYS_MAX;
 use bocau_domain::node::NAME_LENGTH_MAX;
 use bocau_domain::retry::{ATTEMPTS_MAX, INTERVAL_MAX, TIMEOUT_MAX};
@@ -75,6 +77,22 @@ pub(super) fn retention_days(text: &str) -> Read<RetentionDays> {
 
 pub(super) fn count(text: &str, max: usize) -> Read<usize> {
     number_within(text, max)
+}
+
+/// Names of JSON fields with commas between; none where the text is empty.
+pub(super) fn personal_fields(text: &str) -> Read<PersonalFields> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    if names.clone().any(|name| name.contains(['"', '\\']) || name.contains(char::is_control)) {
+        return Err(
+            "has a name that no field has; write names with commas between, such as tel,email".to_owned()
+        );
+    }
+    Ok(names.collect())
+}
+
+/// Requests per second.
+pub(super) fn rate_limit(text: &str, max: u32) -> Read<NonZeroU32> {
+    number_within(text, max).map(|count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN))
 }
 
 /// A whole number from 1 to `max`.

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bocau_testkit::{Receiver, Reply};
+use http::Method;
 use serde_json::json;
 
 use crate::api::{Api, STORE};
@@ -33,6 +34,16 @@ async fn no_secret_is_in_the_log_the_metrics_the_database_or_its_copy() {
     api.get("/api/v1/stores").await.expect(200);
     Api::new(server.url(), KEY).get("/api/v1/stores").await.expect(200);
 
+    // What is refused is told without what was sent.
+    let refused = json!({"url": receiver.https_url("/hook"), "events": ["*"], "headers": [
+        {"key": "authorization", "value": format!("{HEADER_VALUE}\n")},
+    ]});
+    let hooks = format!("/api/v1/stores/{STORE}/webhooks");
+    let header = api.post(&hooks, &refused).await;
+    let unreadable =
+        api.send(Method::POST, &hooks, format!("{{\"url\": {HEADER_VALUE}}}")).await.expect("an answer");
+    let key = Api::new(server.url(), &format!("{token}x")).get("/api/v1/stores").await;
+    assert_eq!((header.status, unreadable.status, key.status), (422, 400, 401));
     let metrics = api.get("/metrics").await.text;
     assert_eq!(home.run(&["backup", "copy.db"]).await.code, Some(0));
     let master_key = std::fs::read_to_string(home.path("data/master.key")).expect("it is there");
@@ -40,6 +51,7 @@ async fn no_secret_is_in_the_log_the_metrics_the_database_or_its_copy() {
         ("the log".to_owned(), server.log().into_bytes()),
         ("the log of key create".to_owned(), made.stderr.into_bytes()),
         ("the metrics".to_owned(), metrics.into_bytes()),
+        ("error answers".to_owned(), [header.text, unreadable.text, key.text].concat().into_bytes()),
         ("the copy".to_owned(), std::fs::read(home.path("copy.db")).expect("it is there")),
     ];
     for file in ["bocau.db", "bocau.db-wal"] {

@@ -15,8 +15,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bocau_domain::INBOX_HOST;
 use bocau_domain::address::{AddressRefusal, EgressRules};
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -78,7 +79,20 @@ pub struct SystemResolver(TokioResolver);
 impl SystemResolver {
     /// Reads the system's configuration.
     pub fn new() -> Result<Self, String> {
-        let mut builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
+        Self::of(TokioResolver::builder_tokio().map_err(|error| error.to_string())?)
+    }
+
+    /// Asks this name server and no other.
+    pub fn asking(server: SocketAddr) -> Result<Self, String> {
+        let mut name_server = NameServerConfig::udp_and_tcp(server.ip());
+        for connection in &mut name_server.connections {
+            connection.port = server.port();
+        }
+        let config = ResolverConfig::from_name_servers(vec![name_server]);
+        Self::of(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()))
+    }
+
+    fn of(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<Self, String> {
         let options = builder.options_mut();
         options.timeout = DNS_PATIENCE;
         options.attempts = 2;

@@ -50,6 +50,12 @@ const HOSTS_REMEMBERED: usize = 1_024;
 /// would be closed after each attempt, and a handshake costs ten times what an attempt does.
 const IDLE_PER_HOST_MAX: usize = 512;
 
+/// Bytes of an answer that an HTTP/2 server may send ahead of our reading them: they wait in memory, so it is
+/// little more than is read at all. The library's own are 2 and 5 MiB.
+const HTTP2_STREAM_WINDOW: u32 = 128 * 1024;
+/// The same of all answers on one connection.
+const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
+
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What the transport is set up with.
@@ -89,6 +95,8 @@ impl HttpsTransport {
             .pool_timer(TokioTimer::new())
             .http2_keep_alive_interval(PING_EVERY)
             .http2_keep_alive_timeout(PING_PATIENCE)
+            .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW)
+            .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
             .pool_idle_timeout(IDLE_MAX)
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .http1_max_headers(HEADERS_MAX)

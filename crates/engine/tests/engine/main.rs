@@ -3,6 +3,7 @@
 mod delivery;
 mod isolation;
 mod misbehaviour;
+mod name_server;
 mod names;
 mod recovery;
 mod retention;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bocau_domain::{Attempt, Outcome, Status};
 use bocau_engine::sender::{BODY_KEPT_MAX, HEADERS_KEPT_MAX};
-use bocau_testkit::{CanaryListener, Certificate, EngineHarness, Gate, HarnessOptions, Reply};
+use bocau_testkit::{CanaryListener, Certificate, EngineHarness, Gate, HarnessOptions, Reply, SeededRng};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -205,4 +205,102 @@ async fn a_refused_connection_is_a_connect_error() {
         "{:?}",
         history[0].error
     );
+}
+
+/// What a server could answer, as bytes to be mangled.
+const ANSWERS: &[&str] = &[
+    "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n{\"status\": 200}",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "HTTP/1.1 429 Too Many Requests\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n",
+    "HTTP/1.0 204 No Content\r\nset-cookie: a=b\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 No\r\nconnection: close\r\n\r\nno",
+];
+/// What is put into them.
+const ODD: &[&[u8]] =
+    &[b"\r\n", b"\n", b"\0", b"\xff", b":", b" ", b"-1", b"99999999999999999999", b"chunked", b"\r\n\r\n"];
+
+/// Answers with bytes left out, doubled, changed, put in and cut off.
+fn mangled(dice: &SeededRng) -> Vec<u8> {
+    let below = |limit: usize| usize::try_from(dice.next_u64() % limit as u64).expect("it is below");
+    let mut bytes = ANSWERS[below(ANSWERS.len())].as_bytes().to_vec();
+    for _ in 0..=below(4) {
+        let place = below(bytes.len().max(1)).min(bytes.len());
+        match below(4) {
+            0 => bytes.truncate(place),
+            1 if place < bytes.len() => bytes[place] = u8::try_from(below(256)).expect("a byte"),
+            2 if place < bytes.len() => drop(bytes.remove(place)),
+            _ => drop(bytes.splice(place..place, ODD[below(ODD.len())].iter().copied()).collect::<Vec<_>>()),
+        }
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn whatever_bytes_a_server_answers_the_attempt_ends_with_an_outcome() {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse::<u32>().ok());
+    let dice = SeededRng::new(552);
+    let harness = EngineHarness::start().await;
+    harness.webhook("/in").await;
+    for _ in 0..asked.unwrap_or(400) {
+        let bytes = mangled(&dice);
+        let what = String::from_utf8_lossy(&bytes).into_owned();
+        let attempt = answered_with(&harness, Reply::Bytes(bytes)).await;
+        let expected = [Outcome::Success, Outcome::HttpError, Outcome::Rejected, Outcome::ProtocolError];
+        assert!(expected.contains(&attempt.outcome), "{:?}: {what:?}", attempt.outcome);
+    }
+}
+
+/// Kilobytes that the process held at most since [`forget_peak`].
+#[cfg(target_os = "linux")]
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("Linux says it");
+    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+}
+
+/// Sets the peak to what the process holds now (proc(5), `clear_refs`).
+#[cfg(target_os = "linux")]
+fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").expect("a process may forget its own");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_hundred_answers_of_a_gigabyte_at_once_take_less_than_64_mib() {
+    const ANSWERS: usize = 100;
+    for http2 in [false, true] {
+        let harness = EngineHarness::with(HarnessOptions { http2, ..HarnessOptions::default() }).await;
+        let gate = Gate::new();
+        for number in 0..ANSWERS {
+            let path = format!("/in/{number}");
+            harness.webhook(&path).await;
+            // The first answer is for connecting, so that what connections take is not counted.
+            harness.receiver.reply(&path, Reply::status(200));
+            let long = Reply::LongBody(1024 * 1024 * 1024);
+            harness.receiver.reply(&path, Reply::Gated(gate.clone(), Box::new(long)));
+        }
+        for id in ids_of(&harness).await {
+            harness.settled_as(id, Status::Succeeded).await;
+        }
+        let ids = ids_of(&harness).await;
+        harness.receiver.wait_for(2 * ANSWERS).await;
+        forget_peak();
+        let before = peak_kib();
+        gate.open();
+        for id in ids {
+            let (_, history) = harness.attempted(id, 1).await;
+            assert_eq!((history[0].outcome, history[0].response_truncated), (Outcome::Success, true));
+        }
+        let grown = peak_kib() - before;
+        assert!(grown < 64 * 1024, "grown by {grown} KiB, with HTTP/2: {http2}");
+    }
+}
+
+/// The deliveries of one event, one to each webhook.
+#[cfg(target_os = "linux")]
+async fn ids_of(harness: &EngineHarness) -> Vec<bocau_domain::DeliveryId> {
+    let published = harness.publish(vec![harness.event("1")]).await;
+    let event = published.events[0].0;
+    let rows = bocau_store::Store::deliveries_of_event(&**harness.store(), &harness.store_id, event).await;
+    rows.expect("the store works").iter().map(|row| row.id).collect()
 }

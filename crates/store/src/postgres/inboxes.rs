@@ -14,6 +14,7 @@ use super::tx::{Connection, Result, Tx};
 use super::{PostgresStore, audit, transact};
 use crate::NotChanged;
 use crate::change::Change;
+use crate::erasure::ObjectName;
 use crate::inboxes::Inboxes;
 use crate::seal::Sealer;
 
@@ -222,6 +223,19 @@ async fn list_requests(
             |row| read_request(row, sealer),
         )
         .await
+}
+
+/// Blanks what was received of an object. There are few requests, and what they are about is sealed.
+pub(super) async fn erase(tx: &Tx, store: &StoreId, object: &ObjectName) -> Result<()> {
+    for inbox in list(tx, store).await? {
+        for request in list_requests(tx, &tx.sealer, store, inbox.id).await? {
+            if object.is_in(&request.headers) {
+                let sql = "UPDATE inbox_requests SET body = '' WHERE inbox_id = $1 AND id = $2";
+                tx.execute(sql, &[&uuid(inbox.id.as_bytes()), &uuid(request.id.as_bytes())]).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn place_of(request: InboxRequestId) -> String {

@@ -16,7 +16,7 @@ const LOCK: i64 = 0x626f_6361_7500_0001;
 const SERVER_VERSION_MIN: i32 = 15_00_00;
 
 /// The sealed value that tells which master key a database belongs to.
-const CANARY: &str = "master_key";
+pub(super) const CANARY: &str = "master_key";
 const CANARY_TEXT: &[u8] = b"bocau";
 
 /// Brings the schema up to what this program knows; where it may not, refuses an older one.

@@ -1,9 +1,10 @@
 //! Asking for a manual attempt.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use bocau_domain::{DeliveryId, Input, StoreId, Timestamp, WebhookId, transition};
 
+use super::erasure::erased_of;
 use super::results::{Held, hold_one, impossible};
 use super::rows::{only, update_states, uuid};
 use super::tx::{Result, Tx};
@@ -29,6 +30,10 @@ pub(super) async fn request_resend(
     };
     if is_deleted(tx, webhook).await? {
         return Ok(Resend::WebhookDeleted);
+    }
+    let event = BTreeSet::from([held.delivery.event_id]);
+    if !erased_of(tx, event).await?.is_empty() {
+        return Ok(Resend::Erased);
     }
     ask(&mut held, now)?;
     update_states(tx, &[held.changed()]).await?;

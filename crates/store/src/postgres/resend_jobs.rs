@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::erasure::erased_of;
 use super::query::{Query, Walk};
 use super::results::{Held, hold};
 use super::rows::{
@@ -198,13 +199,14 @@ async fn advance(
     let wanted: Vec<(&StoreId, DeliveryId)> = ids.iter().map(|id| (&job.store, *id)).collect();
     let mut held = hold(tx, &wanted).await?;
     let there = there(tx, &held.values().filter_map(|held| held.delivery.webhook_id).collect()).await?;
+    let erased = erased_of(tx, held.values().map(|held| held.delivery.event_id).collect()).await?;
     let mut asked = Vec::with_capacity(held.len());
     for id in ids {
         let Some(mut found) = held.remove(id) else { continue };
         let Some(webhook) = found.delivery.webhook_id.filter(|webhook| there.contains(webhook)) else {
             continue;
         };
-        if !job.filter.matches(&found.delivery) {
+        if !job.filter.matches(&found.delivery) || erased.contains(&found.delivery.event_id) {
             continue;
         }
         resend::ask(&mut found, now)?;

@@ -16,9 +16,9 @@ use super::part::{Part, ask};
 use crate::postgres::COMMITS_AT_ONCE;
 use crate::{
     Advanced, Appended, AttemptRecord, AuditNote, ClaimRef, ClaimRequest, Claimed, Configured,
-    DeliveryFilter, DueWebhook, NewResendJob, NotChanged, Notice, Overview, OverviewSpan, Page, Recorded,
-    Resend, ResendJob, Result, Retire, Retired, Routes, Session, SessionRecord, Shards, SignInLink,
-    StatusCounts, Store, StorePlace, Submission, WebhookChanged,
+    DeliveryFilter, DueWebhook, Erased, NewResendJob, NotChanged, Notice, ObjectName, Overview, OverviewSpan,
+    Page, Recorded, Resend, ResendJob, Result, Retire, Retired, Routes, Session, SessionRecord, Shards,
+    SignInLink, StatusCounts, Store, StorePlace, Submission, WebhookChanged,
 };
 
 people_verbs!(verbs_of_part);
@@ -63,6 +63,19 @@ verbs_of_part! {
         fn find_resend_job(store: &StoreId, id: ResendJobId) -> Result<Option<ResendJob>>;
         fn list_resend_jobs(store: &StoreId, limit: usize) -> Result<Vec<ResendJob>>;
         fn running_resend_jobs() -> Result<Vec<ResendJob>>;
+    }
+}
+
+verbs_of_part! {
+    Erasure {
+        fn erase_object(store: &StoreId, object: &ObjectName, after: Option<DeliveryId>, by: &Actor, now: Timestamp)
+            -> Result<Option<Erased>>;
+    }
+}
+
+verbs_of_part! {
+    Resealing {
+        fn reseal() -> Result<usize>;
     }
 }
 

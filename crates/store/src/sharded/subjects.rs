@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bocau_domain::{
-    Actor, AuditEntry, AuditId, Email, Inbox, InboxAnswer, InboxId, InboxRequest, Node, NodeCard, NodeId,
-    ResendJobId, StoreId, Timestamp, User, UserChange, UserId, WebhookId,
+    Actor, AuditEntry, AuditId, DeliveryId, Email, Inbox, InboxAnswer, InboxId, InboxRequest, Node, NodeCard,
+    NodeId, ResendJobId, StoreId, Timestamp, User, UserChange, UserId, WebhookId,
 };
 use secrecy::SecretString;
 
@@ -14,9 +14,10 @@ use super::ShardedStore;
 use super::forward::{node_verbs, people_verbs, verbs_of_home};
 use super::verbs::at;
 use crate::{
-    Advanced, Audit, AuditNote, Configured, DeliveryFilter, Figures, Inboxes, NewResendJob, NotChanged,
-    Overview, OverviewSpan, Page, ResendJob, ResendJobs, Result, Retention, Retire, RetirePlace, Retired,
-    Session, SessionRecord, ShardState, Shards, SignInLink, StatusCounts,
+    Advanced, Audit, AuditNote, Configured, DeliveryFilter, Erased, Erasure, Figures, Inboxes, NewResendJob,
+    NotChanged, ObjectName, Overview, OverviewSpan, Page, Resealing, ResendJob, ResendJobs, Result,
+    Retention, Retire, RetirePlace, Retired, Session, SessionRecord, ShardState, Shards, SignInLink,
+    StatusCounts,
 };
 
 people_verbs!(verbs_of_home);
@@ -37,6 +38,20 @@ impl Retention for ShardedStore {
                 .then(|| RetirePlace::Database { number: number + 1, from: Box::default() }),
         };
         Ok(Retired { next, ..retired })
+    }
+}
+
+#[async_trait]
+impl Resealing for ShardedStore {
+    /// One database after the other.
+    async fn reseal(&self) -> Result<usize> {
+        for part in &self.parts {
+            match part.reseal().await? {
+                0 => {}
+                count => return Ok(count),
+            }
+        }
+        Ok(0)
     }
 }
 
@@ -101,6 +116,20 @@ impl Audit for ShardedStore {
         found.dedup_by(|one, other| one.id == other.id);
         found.truncate(page.limit);
         Ok(found)
+    }
+}
+
+#[async_trait]
+impl Erasure for ShardedStore {
+    async fn erase_object(
+        &self,
+        store: &StoreId,
+        object: &ObjectName,
+        after: Option<DeliveryId>,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<Erased>> {
+        at!(self, store, None, |part| part.erase_object(store, object, after, by, now))
     }
 }
 

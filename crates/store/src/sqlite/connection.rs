@@ -73,6 +73,13 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Carries the write-ahead log over into the file and empties it, so that nothing of what was overwritten is left in it.
+pub(super) fn empty_log(path: &Path) -> Result<()> {
+    let connection = open(path)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
+}
+
 fn open(path: &Path) -> Result<Connection> {
     // No mutex: each connection belongs to one thread at a time. No URI: a path is a path.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -14,6 +14,7 @@ use super::audit;
 use super::rows::{all, first, from_count, json_text, only, store_id, time, unreadable, word};
 use super::tx::Tx;
 use crate::change::Change;
+use crate::erasure::ObjectName;
 use crate::inboxes::Inboxes;
 use crate::seal::Sealer;
 use crate::{NotChanged, Result};
@@ -200,6 +201,21 @@ fn list_requests(
         [id.as_bytes()],
         |row| read_request(row, sealer),
     )
+}
+
+/// Blanks what was received of an object. There are few requests, and what they are about is sealed.
+pub(super) fn erase(tx: &Tx<'_>, store: &StoreId, object: &ObjectName) -> Result<()> {
+    for inbox in list(tx.connection, store)? {
+        for request in list_requests(tx.connection, tx.sealer, store, inbox.id)? {
+            if object.is_in(&request.headers) {
+                tx.execute(
+                    "UPDATE inbox_requests SET body = x'' WHERE inbox_id = ?1 AND id = ?2",
+                    params![inbox.id.as_bytes(), request.id.as_bytes()],
+                )?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn place_of(request: InboxRequestId) -> String {

@@ -14,7 +14,7 @@ use crate::{Result, StoreError, schema};
 embed_migrations!("migrations/sqlite");
 
 /// The sealed value that tells which master key a database belongs to.
-const CANARY: &str = "master_key";
+pub(super) const CANARY: &str = "master_key";
 const CANARY_TEXT: &[u8] = b"bocau";
 
 /// Held while a process opens the database: two that start at once would both see the same step missing.

@@ -2,7 +2,7 @@
 //!
 //! One `writer` thread commits whatever arrives together, a pool of `readers` looks things up. What is done
 //! stands in one file per subject; `verbs` sends the trait's verbs there, save those of the subjects with a
-//! trait of their own (`audit`, `figures`, `inboxes`, `nodes`, `people`, `resend_jobs`). `rows` turns rows into domain
+//! trait of their own (`audit`, `erasure`, `figures`, `inboxes`, `nodes`, `people`, `resealing`, `resend_jobs`). `rows` turns rows into domain
 //! types and back, `query` puts the walks over deliveries together, `tally` counts for the overview, `tx` is
 //! what a verb works with, `connection` opens the file, `migrate` brings its schema up to date, `lock`
 //! keeps a second server out, and `moving` reads out an installation that moves to `PostgreSQL`.
@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod claims;
 mod connection;
+mod erasure;
 mod errors;
 mod figures;
 mod inboxes;
@@ -24,6 +25,7 @@ mod nodes;
 mod people;
 mod query;
 mod readers;
+mod resealing;
 mod resend;
 mod resend_jobs;
 mod results;

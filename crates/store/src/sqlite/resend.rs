@@ -2,6 +2,7 @@
 
 use bocau_domain::{Delivery, DeliveryId, Input, StoreId, Timestamp, WebhookId, transition};
 
+use super::erasure::is_erased;
 use super::results::{find, impossible};
 use super::rows::{first, only, update_state};
 use super::tx::Tx;
@@ -20,6 +21,9 @@ pub(super) fn request_resend(tx: &Tx<'_>, store: &StoreId, id: DeliveryId, now: 
     };
     if is_deleted(tx, webhook)? {
         return Ok(Resend::WebhookDeleted);
+    }
+    if is_erased(tx, delivery.event_id)? {
+        return Ok(Resend::Erased);
     }
     ask(tx, store, &mut delivery, now)?;
     Ok(Resend::Accepted { delivery, webhook })

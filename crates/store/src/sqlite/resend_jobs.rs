@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 use serde_json::json;
 
 use super::audit;
+use super::erasure::is_erased;
 use super::query::{Query, Walk};
 use super::rows::{
     all, delivery_id, first, from_count, from_u64, json_text, only, some, store_id, time, to_u64, word,
@@ -199,6 +200,9 @@ fn advance(
         let Some(mut delivery) = results::find(tx.connection, &job.store, *id)? else { continue };
         let Some(webhook) = delivery.webhook_id else { continue };
         if !job.filter.matches(&delivery) || resend::is_deleted(tx, webhook)? {
+            continue;
+        }
+        if is_erased(tx, delivery.event_id)? {
             continue;
         }
         resend::ask(tx, &job.store, &mut delivery, now)?;

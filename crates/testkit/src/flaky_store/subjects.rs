@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use bocau_domain::{
-    Actor, AuditEntry, AuditId, Email, Inbox, InboxAnswer, InboxId, InboxRequest, Node, NodeCard, NodeId,
-    ResendJobId, StoreId, Timestamp, User, UserChange, UserId, WebhookId,
+    Actor, AuditEntry, AuditId, DeliveryId, Email, Inbox, InboxAnswer, InboxId, InboxRequest, Node, NodeCard,
+    NodeId, ResendJobId, StoreId, Timestamp, User, UserChange, UserId, WebhookId,
 };
 use bocau_store::{
-    Advanced, Audit, AuditNote, Configured, DeliveryFilter, Figures, Inboxes, NewResendJob, Nodes,
-    NotChanged, Overview, OverviewSpan, Page, People, ResendJob, ResendJobs, Result, Retention, Retire,
-    Retired, Session, SessionRecord, SignInLink, StatusCounts,
+    Advanced, Audit, AuditNote, Configured, DeliveryFilter, Erased, Erasure, Figures, Inboxes, NewResendJob,
+    Nodes, NotChanged, ObjectName, Overview, OverviewSpan, Page, People, Resealing, ResendJob, ResendJobs,
+    Result, Retention, Retire, Retired, Session, SessionRecord, SignInLink, StatusCounts,
 };
 use secrecy::SecretString;
 
@@ -23,6 +23,21 @@ impl Audit for FlakyStore {
 
     async fn list_audit(&self, stores: Option<Vec<StoreId>>, page: Page<AuditId>) -> Result<Vec<AuditEntry>> {
         self.admit(Verb::LookUp).await?.list_audit(stores, page).await
+    }
+}
+
+#[async_trait]
+impl Erasure for FlakyStore {
+    async fn erase_object(
+        &self,
+        store: &StoreId,
+        object: &ObjectName,
+        after: Option<DeliveryId>,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<Erased>> {
+        let done = self.admit(Verb::Configure).await?.erase_object(store, object, after, by, now).await;
+        self.done(done)
     }
 }
 
@@ -242,6 +257,14 @@ impl ResendJobs for FlakyStore {
 
     async fn running_resend_jobs(&self) -> Result<Vec<ResendJob>> {
         self.admit(Verb::LookUp).await?.running_resend_jobs().await
+    }
+}
+
+#[async_trait]
+impl Resealing for FlakyStore {
+    async fn reseal(&self) -> Result<usize> {
+        let done = self.admit(Verb::House).await?.reseal().await;
+        self.done(done)
     }
 }
 

@@ -86,6 +86,8 @@ pub enum Reply {
     Bytes(Vec<u8>),
     /// A 200 with a body of this many bytes.
     HugeBody(usize),
+    /// The same, of any size: it is written piece by piece and stands nowhere whole.
+    LongBody(u64),
 }
 
 impl Reply {

@@ -12,6 +12,7 @@ type Stream = TlsStream<TcpStream>;
 
 /// More than any head of ours has.
 const HEAD_BYTES_MAX: usize = 512 * 1024;
+const PIECE: [u8; 16 * 1024] = [b'x'; 16 * 1024];
 const CHUNK: &[u8] = b"400\r\n";
 const CHUNK_BYTES: usize = 0x400;
 
@@ -112,6 +113,7 @@ async fn write_reply(stream: &mut Stream, mut reply: Reply) -> io::Result<bool> 
         }
         Reply::BadStatusLine => stream.write_all(b"SPDY/9 who knows\r\n\r\n").await?,
         Reply::Bytes(bytes) => stream.write_all(&bytes).await?,
+        Reply::LongBody(bytes) => long_body(stream, bytes).await?,
         Reply::HugeBody(bytes) => {
             stream.write_all(&head(200, &[("content-length", &bytes.to_string())])).await?;
             stream.write_all(&vec![b'x'; bytes]).await?;
@@ -159,6 +161,17 @@ async fn drip(stream: &mut Stream, length: usize, gate: &Gate) -> io::Result<()>
         }
         stream.write_all(b"x").await?;
         stream.flush().await?;
+    }
+    Ok(())
+}
+
+async fn long_body(stream: &mut Stream, bytes: u64) -> io::Result<()> {
+    stream.write_all(&head(200, &[("content-length", &bytes.to_string())])).await?;
+    let mut left = bytes;
+    while left > 0 {
+        let size = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE.len());
+        stream.write_all(&PIECE[..size]).await?;
+        left -= size as u64;
     }
     Ok(())
 }

@@ -149,6 +149,10 @@ export const outcomes = {
       title: 'Its time in the store ended before it could be delivered',
       advice: 'Bồ Câu no longer sends this event, and will soon remove it from the list.',
     },
+    object_erased: {
+      title: 'The data of this object was erased on request',
+      advice: 'Its content is no longer kept, so this event cannot be sent or resent.',
+    },
     filtered: {
       title: 'Not sent: it does not match the webhook’s filter',
       advice: 'Change the filter if you want this event.',

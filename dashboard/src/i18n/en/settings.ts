@@ -110,6 +110,7 @@ export const settings = {
       'inbox.created': 'Inbox created',
       'inbox.changed': 'Inbox changed',
       'inbox.deleted': 'Inbox deleted',
+      'object.erased': 'Data of an object erased',
     },
   },
   portal: {

@@ -149,6 +149,10 @@ export const outcomes = {
       title: 'Hết hạn lưu trữ mà vẫn chưa gửi được',
       advice: 'Bồ Câu không gửi lại sự kiện này nữa và sẽ sớm xóa nó khỏi danh sách.',
     },
+    object_erased: {
+      title: 'Dữ liệu của đối tượng này đã bị xóa theo yêu cầu',
+      advice: 'Nội dung không còn được lưu, nên không thể gửi hay gửi lại sự kiện này.',
+    },
     filtered: {
       title: 'Không gửi vì không khớp điều kiện lọc của webhook',
       advice: 'Sửa điều kiện lọc nếu bạn muốn nhận sự kiện này.',

@@ -110,6 +110,7 @@ export const settings = {
       'inbox.created': 'Tạo hộp thử',
       'inbox.changed': 'Sửa hộp thử',
       'inbox.deleted': 'Xóa hộp thử',
+      'object.erased': 'Xóa dữ liệu của một đối tượng',
     },
   },
   portal: {

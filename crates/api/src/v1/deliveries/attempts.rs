@@ -28,5 +28,7 @@ pub async fn list_attempts(
     if rows.is_empty() && db.find_delivery(&store, id).await?.is_none() {
         return Err(Problem::no_delivery());
     }
-    Ok(Json(PageView { data: rows.into_iter().map(AttemptView::from).collect(), next_cursor: None }))
+    let masks = api.masks_for(&caller);
+    let data = rows.into_iter().map(|attempt| AttemptView::masked(attempt, &masks)).collect();
+    Ok(Json(PageView { data, next_cursor: None }))
 }

@@ -27,9 +27,10 @@ pub async fn get_delivery(
     let delivery = db.find_delivery(&store, id).await?.ok_or_else(Problem::no_delivery)?;
     let event = db.find_event(&store, delivery.event_id).await?.ok_or_else(Problem::no_delivery)?;
     let history = db.attempts(&store, id).await?;
+    let masks = api.masks_for(&caller);
     Ok(Json(DeliveryWithHistory {
         delivery: DeliveryView::from(delivery),
-        payload: payload(event.payload)?,
-        history: history.into_iter().map(AttemptView::from).collect(),
+        payload: payload(event.payload, &masks)?,
+        history: history.into_iter().map(|attempt| AttemptView::masked(attempt, &masks)).collect(),
     }))
 }

@@ -36,6 +36,13 @@ pub async fn resend_delivery(
             );
             Err(Problem::new(Kind::NothingToResend, detail).because("no_webhook"))
         }
+        Resend::Erased => {
+            let detail = text(
+                "Dữ liệu của đối tượng này đã bị xóa theo yêu cầu, nên không còn gì để gửi.",
+                "The data of this object was erased on request: there is nothing left to send.",
+            );
+            Err(Problem::new(Kind::NothingToResend, detail).because("object_erased"))
+        }
         Resend::WebhookDeleted => {
             let detail =
                 text("Webhook của lượt gửi này đã bị xóa.", "The webhook of this delivery was deleted.");

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::personal::PersonalFields;
 use crate::problem::Problem;
 use crate::time::to_rfc3339;
 use crate::v1::HeaderView;
@@ -163,9 +164,18 @@ pub struct DeliveryWithHistory {
     pub history: Vec<AttemptView>,
 }
 
-/// A stored payload as JSON text.
-pub fn payload(bytes: Vec<u8>) -> Result<Box<RawValue>, Problem> {
+impl AttemptView {
+    /// With the personal data of the answer masked.
+    pub fn masked(row: Attempt, masks: &PersonalFields) -> Self {
+        let view = Self::from(row);
+        Self { response_body: masks.mask_body(view.response_body), ..view }
+    }
+}
+
+/// A stored payload as JSON text, with personal data masked.
+pub fn payload(bytes: Vec<u8>, masks: &PersonalFields) -> Result<Box<RawValue>, Problem> {
     // It was checked to be JSON when it came in.
     let text = String::from_utf8(bytes).map_err(|_| Problem::internal())?;
+    let text = masks.mask_json(&text).map_err(|_| Problem::internal())?;
     RawValue::from_string(text).map_err(|_| Problem::internal())
 }

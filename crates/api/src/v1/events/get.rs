@@ -34,7 +34,7 @@ pub async fn get_event(
         object_id: event.object_id.to_string(),
         occurred_at: event.occurred_at.map(to_rfc3339),
         created_at: to_rfc3339(event.created_at),
-        payload: payload(event.payload)?,
+        payload: payload(event.payload, &api.masks_for(&caller))?,
         deliveries: deliveries.into_iter().map(DeliveryView::from).collect(),
     }))
 }

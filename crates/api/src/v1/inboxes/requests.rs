@@ -28,7 +28,8 @@ pub async fn list_inbox_requests(
     if requests.is_empty() && engine.store().find_inbox(&store, id).await?.is_none() {
         return Err(no_inbox());
     }
-    let prefix = engine.header_prefix();
-    let data = requests.into_iter().map(|request| request_view(request, prefix, shows_values)).collect();
+    let (prefix, masks) = (engine.header_prefix(), api.masks_for(&caller));
+    let view = |request| request_view(request, prefix, shows_values, &masks);
+    let data = requests.into_iter().map(view).collect();
     Ok(Json(PageView { data, next_cursor: None }))
 }

@@ -5,6 +5,7 @@ use bocau_domain::{Inbox, InboxRequest, inbox_url};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::personal::PersonalFields;
 use crate::problem::Problem;
 use crate::time::to_rfc3339;
 use crate::v1::HeaderView;
@@ -62,7 +63,12 @@ pub struct InboxRequestView {
 
 /// The view of a request for one who may see header values, or may not. `prefix` is the one of our own
 /// headers.
-pub(super) fn request_view(request: InboxRequest, prefix: &str, shows_values: bool) -> InboxRequestView {
+pub(super) fn request_view(
+    request: InboxRequest,
+    prefix: &str,
+    shows_values: bool,
+    masks: &PersonalFields,
+) -> InboxRequestView {
     let header = |(key, value): (String, String)| {
         let is_shown = shows_values || is_ours(&key, prefix);
         HeaderView { key, value: if is_shown { value } else { MASK.to_owned() } }
@@ -71,7 +77,7 @@ pub(super) fn request_view(request: InboxRequest, prefix: &str, shows_values: bo
         id: request.id.to_string(),
         at: to_rfc3339(request.at),
         headers: request.headers.into_iter().map(header).collect(),
-        body: String::from_utf8_lossy(&request.body).into_owned(),
+        body: masks.mask_body(String::from_utf8_lossy(&request.body).into_owned()),
         verified: request.verified,
         answer_status: request.answer_status,
     }

@@ -57,6 +57,7 @@ words! {
         InboxCreated = "inbox.created",
         InboxChanged = "inbox.changed",
         InboxDeleted = "inbox.deleted",
+        ObjectErased = "object.erased",
     }
 }
 

@@ -1,0 +1,3 @@
+//! Orders, products and customers: what is kept of one.
+
+pub mod erase;
