@@ -17,6 +17,7 @@
 //! HTTP status codes and axum stay in this crate and the program's.
 
 mod answer_headers;
+mod around;
 pub mod auth;
 pub mod body;
 pub mod docs;

@@ -8,9 +8,7 @@ use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts as _, Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::Request;
 use parking_lot::Mutex;
 
 use crate::auth::client::Client;
@@ -48,21 +46,11 @@ impl RateLimiter {
         self.keys.as_ref().map_or(Ok(()), |limit| limit.count(hash, now))
     }
 
-    fn count_machine(&self, client: Client, now: Duration) -> Result<(), Problem> {
-        self.machines.as_ref().map_or(Ok(()), |limit| limit.count(client, now))
-    }
-}
-
-/// Refuses what a machine sends of the API beyond its limit, before anything else is done with it.
-pub(crate) async fn limit_machines(State(api): State<Api>, request: Request, next: Next) -> Response {
-    if !request.uri().path().starts_with("/api/") {
-        return next.run(request).await;
-    }
-    let (mut parts, body) = request.into_parts();
-    let client = Client::from_request_parts(&mut parts, &api).await.unwrap_or_else(|never| match never {});
-    match api.rate_limiter().count_machine(client, api.engine().clock().monotonic()) {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(problem) => problem.into_response(),
+    /// Counts a request for the machine that it comes from; says why where it is beyond its limit.
+    pub(crate) fn refuses_machine(&self, request: &Request, api: &Api) -> Option<Problem> {
+        let limit = self.machines.as_ref()?;
+        let client = Client::of(request.extensions(), request.headers(), api);
+        limit.count(client, api.engine().clock().monotonic()).err()
     }
 }
 

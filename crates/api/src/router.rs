@@ -1,21 +1,20 @@
-//! Every route in one table, and what surrounds them: request ids, the answer's language, panics.
+//! Every route in one table, and what surrounds them (see `around`).
 
 use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use bocau_domain::{NodeId, Scope};
 use bocau_engine::Engine;
 use bocau_store::MasterKey;
-use http::header::ACCEPT_LANGUAGE;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
-use tower::ServiceExt as _;
+use tower::{ServiceBuilder, ServiceExt as _};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use utoipa_axum::router::OpenApiRouter;
@@ -29,9 +28,9 @@ use crate::auth::sessions::Sessions;
 use crate::auth::throttle::Throttle;
 use crate::body::Budget;
 use crate::personal::PersonalFields;
-use crate::problem::{Kind, Language, Problem, text};
+use crate::problem::{Kind, Problem, text};
 use crate::rate_limit::{RateLimiter, RateLimits};
-use crate::{answer_headers, docs, health, openapi, rate_limit, v1};
+use crate::{around, docs, health, openapi, v1};
 
 /// What the routes work with.
 pub struct ApiParts {
@@ -278,17 +277,13 @@ pub fn router(mut parts: ApiParts) -> Router {
 /// Routes with what surrounds them.
 pub(crate) fn surround(routes: Router<Api>, api: Api) -> Router {
     let request_id = HeaderName::from_static("x-request-id");
-    routes
-        .method_not_allowed_fallback(no_such_method)
-        // Every route reads its body itself, within a limit of its own.
-        .layer(DefaultBodyLimit::disable())
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(api.clone(), rate_limit::limit_machines))
-        .layer(from_fn(choose_language))
-        .layer(from_fn_with_state(api.clone(), answer_headers::add))
-        .layer(PropagateRequestIdLayer::new(request_id.clone()))
-        .layer(SetRequestIdLayer::new(request_id, RandomRequestId(api.clone())))
-        .with_state(api)
+    // One layer of all, as each of a router's layers boxes every request once more.
+    let around = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(request_id.clone(), RandomRequestId(api.clone())))
+        .layer(PropagateRequestIdLayer::new(request_id))
+        .layer(from_fn_with_state(api.clone(), around::answer))
+        .layer(CatchPanicLayer::custom(panicked));
+    routes.method_not_allowed_fallback(no_such_method).layer(around).with_state(api)
 }
 
 /// Gives a request that brings no id of its own a random one.
@@ -302,26 +297,6 @@ impl MakeRequestId for RandomRequestId {
         let id = format!("{:032x}", u128::from_be_bytes(bytes));
         id.parse().ok().map(RequestId::new)
     }
-}
-
-/// Writes a handler's problem in the language that the request prefers, and logs what is our fault.
-async fn choose_language(request: Request, next: Next) -> Response {
-    let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let language = header.map_or(Language::default(), Language::from_accept_language);
-    let is_logged = tracing::enabled!(tracing::Level::DEBUG);
-    let what = is_logged.then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let id = request.extensions().get::<RequestId>().cloned();
-    let mut response = next.run(request).await;
-    if let Some((method, path)) = what {
-        tracing::debug!(%method, path, status = response.status().as_u16(), "request");
-    }
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    // What the database did is logged where it happened; a server that stops or is full says so by itself.
-    if problem.kind == Kind::Internal {
-        let request_id = id.as_ref().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
-        tracing::error!(request_id, "a request was answered with a server error");
-    }
-    problem.render(language)
 }
 
 /// Every address that no route has: a page's, or nothing's. A server without pages shows its API.

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use bocau_domain::{DeliveryId, Input, StoreId, Timestamp, Trigger, WebhookId, transition};
 use bocau_store::{Appended, ClaimRef, Claimed, NewEvent, Store, StoreError, Submission};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio_util::task::TaskTracker;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::changes::Changes;
 use crate::clock::EngineClock;
 use crate::dispatch::Dispatch;
 use crate::lanes::Lanes;
 use crate::schedule::Schedule;
+use crate::turns::Turns;
 
 /// How long a claim holds. It is never renewed: an attempt starts only while enough of it is left.
 pub const LEASE: Duration = Duration::from_secs(45);
@@ -112,13 +112,11 @@ impl Journal {
 }
 
 impl Committer {
-    /// Commits until `stop` ends, then what is still waiting; as much at once as the store can use.
+    /// Commits until `stop` ends, then what is still waiting.
     pub async fn run(mut self, stop: tokio_util::sync::CancellationToken) {
-        let places = Arc::new(Semaphore::new(self.writing.store.commits_at_once()));
-        let commits = TaskTracker::new();
+        let mut turns = Turns::new(&*self.writing.store, self.writing.clock.clone());
         loop {
-            // What arrives while all places are taken is written together.
-            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+            let turn = turns.next().await;
             let first = tokio::select! {
                 biased;
                 first = self.waiting.recv() => first,
@@ -128,14 +126,11 @@ impl Committer {
                 }
             };
             let Some(first) = first else { break };
+            turns.after_the_one_before().await;
             let (batch, writing) = (self.gather(first), self.writing.clone());
-            commits.spawn(async move {
-                writing.commit(batch).await;
-                drop(place);
-            });
+            turns.begin(turn, async move { writing.commit(batch).await });
         }
-        commits.close();
-        commits.wait().await;
+        turns.end().await;
     }
 
     fn gather(&mut self, first: Waiting) -> Vec<Waiting> {

@@ -43,6 +43,7 @@ pub mod scheduler;
 pub mod sender;
 pub mod sweeper;
 mod test_wait;
+mod turns;
 
 pub use clock::{EngineClock, SystemClock, SystemRng};
 pub use engine::{Engine, EngineOptions, EngineParts, IncomingEvent, PublishError, Published, TestSend};

@@ -8,15 +8,15 @@ use std::time::Duration;
 use bocau_domain::{Delivery, DeliveryId};
 use bocau_store::{AttemptRecord, Recorded, Store, StoreError};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::changes::Changes;
 use crate::clock::EngineClock;
 use crate::flow::Common;
 use crate::router::Router;
 use crate::schedule::Schedule;
+use crate::turns::Turns;
 
 /// Results that may wait for the commit after the running one; beyond that, attempts wait with them.
 pub const WAITING_MAX: usize = 8_192;
@@ -116,12 +116,11 @@ impl Drop for NextResult {
 }
 
 impl Committer {
-    /// Commits until `stop` ends, then what is still waiting; as much at once as the store can use.
+    /// Commits until `stop` ends, then what is still waiting.
     pub async fn run(mut self, stop: CancellationToken) {
-        let places = Arc::new(Semaphore::new(self.writing.store.commits_at_once()));
-        let commits = TaskTracker::new();
+        let mut turns = Turns::new(&*self.writing.store, self.writing.clock.clone());
         loop {
-            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+            let turn = turns.next().await;
             let first = tokio::select! {
                 biased;
                 first = self.waiting.recv() => first,
@@ -131,6 +130,7 @@ impl Committer {
                 }
             };
             let Some(first) = first else { break };
+            turns.after_the_one_before().await;
             let mut batch = vec![first];
             while batch.len() < COMMIT_RECORDS_MAX
                 && let Ok(next) = self.waiting.try_recv()
@@ -138,13 +138,9 @@ impl Committer {
                 batch.push(next);
             }
             let (writing, stop) = (self.writing.clone(), stop.clone());
-            commits.spawn(async move {
-                writing.commit(batch, &stop).await;
-                drop(place);
-            });
+            turns.begin(turn, async move { writing.commit(batch, &stop).await });
         }
-        commits.close();
-        commits.wait().await;
+        turns.end().await;
     }
 }
 

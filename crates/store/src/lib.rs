@@ -335,6 +335,12 @@ pub trait Store:
         1
     }
 
+    /// How long such a call had better wait for the one before it to end, so as to take along what comes meanwhile.
+    /// Not at all where the store itself puts calls of the same time into one commit.
+    fn commit_patience(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The database's clock, which all that share it go by; `None` where this process is alone with it.
     async fn database_now(&self) -> Result<Option<Timestamp>> {
         Ok(None)

@@ -45,6 +45,11 @@ pub(crate) struct Failure {
 }
 
 impl Tally {
+    /// Whether nothing was counted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.deliveries.is_empty() && self.durations.is_empty()
+    }
+
     /// An event was taken in.
     pub(crate) fn event(&mut self, store: &StoreId, id: EventId) {
         self.deltas(store, id.made_at(), None).events += 1;

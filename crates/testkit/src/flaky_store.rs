@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bocau_domain::{
@@ -336,6 +337,10 @@ impl Store for FlakyStore {
 
     fn commits_at_once(&self) -> usize {
         self.inner.commits_at_once()
+    }
+
+    fn commit_patience(&self) -> Duration {
+        self.inner.commit_patience()
     }
 
     async fn database_now(&self) -> Result<Option<Timestamp>> {

@@ -7,8 +7,8 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
 use http::request::Parts;
+use http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
 use crate::router::Api;
@@ -34,14 +34,19 @@ impl Client {
             address @ IpAddr::V4(_) => address,
         })
     }
+
+    /// The one that a request comes from.
+    pub(crate) fn of(extensions: &Extensions, headers: &HeaderMap, api: &Api) -> Self {
+        let peer = extensions.get::<Peer>().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.0);
+        Self::at(origin_of(peer, headers, api.trusted_proxies()))
+    }
 }
 
 impl FromRequestParts<Api> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.0);
-        Ok(Self::at(origin_of(peer, &parts.headers, api.trusted_proxies())))
+        Ok(Self::of(&parts.extensions, &parts.headers, api))
     }
 }
 

@@ -255,7 +255,7 @@ async fn expire_some(tx: &Tx, day: Day, now: Timestamp) -> Result<Vec<(StoreId, 
          AND EXISTS (SELECT 1 FROM stores s WHERE s.id = store_id AND s.deleted_at IS NULL \
          AND s.standing IS DISTINCT FROM 'away') LIMIT $2 FOR UPDATE SKIP LOCKED"
     );
-    let rows = tx.0.query(&sql, &[&now.as_millis(), &from_count(RETIRE_BATCH)]).await?;
+    let rows = tx.client().await?.query(&sql, &[&now.as_millis(), &from_count(RETIRE_BATCH)]).await?;
     let waiting = rows
         .iter()
         .map(|row| Ok((store_id(row, 0)?, id(row, 1, DeliveryId::from_bytes)?)))

@@ -6,9 +6,10 @@ use std::collections::{HashMap, HashSet};
 
 use bocau_domain::limits::IDEMPOTENCY_KEY_LIFETIME;
 use bocau_domain::{Reason, StoreId, Timestamp};
+use futures_util::future::join;
 
 use super::errors::Failed;
-use super::rows::{millis, to_i32, to_u64, uuid};
+use super::rows::{millis, to_i32, uuid};
 use super::tx::{Result, Tx};
 use crate::StoreError;
 use crate::journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
@@ -23,8 +24,7 @@ type Known = ([u8; 32], Vec<u8>);
 /// was configured since.
 pub(super) async fn append(tx: &Tx, submissions: &[Submission]) -> Result<Vec<Appended>> {
     let stores: HashSet<&StoreId> = submissions.iter().map(|submission| &submission.store).collect();
-    tx.share_stores(&stores).await?;
-    let versions = versions(tx, &stores).await?;
+    let versions = tx.share_stores(&stores).await?;
     let mut known = known_keys(tx, submissions).await?;
     let mut answers = Vec::with_capacity(submissions.len());
     let mut written = Vec::with_capacity(submissions.len());
@@ -40,22 +40,13 @@ pub(super) async fn append(tx: &Tx, submissions: &[Submission]) -> Result<Vec<Ap
         answers.push(answer);
     }
     if keep_keys(tx, &written).await? {
-        insert_events(tx, &written).await?;
-        insert_deliveries(tx, &written).await?;
+        let (events, deliveries) = join(insert_events(tx, &written), insert_deliveries(tx, &written)).await;
+        events?;
+        deliveries?;
         return Ok(answers);
     }
     // Another node has written one of the keys between our look and our writing: look again.
     Err(Failed::Conflict("an idempotency key was taken at the same moment".into()))
-}
-
-/// The versions of the stores that are there; none of one that moves to another database.
-async fn versions<'a>(tx: &Tx, stores: &HashSet<&'a StoreId>) -> Result<HashMap<String, Option<u64>>> {
-    let ids: Vec<&'a str> = stores.iter().map(|store| store.as_str()).collect();
-    let sql = "SELECT id, CASE WHEN standing IS NULL THEN config_version END FROM stores WHERE id = ANY($1) AND deleted_at IS NULL";
-    let found = tx
-        .all(sql, &[&ids], |row| Ok((row.try_get(0)?, row.try_get::<_, Option<i64>>(1)?.map(to_u64))))
-        .await?;
-    Ok(found.into_iter().collect())
 }
 
 fn judge(

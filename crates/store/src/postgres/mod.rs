@@ -61,7 +61,7 @@ pub use identity::HOME;
 pub use migrate::schema_version;
 pub(crate) use pulse::Pulse;
 pub(crate) use transfer::Transfer;
-pub(crate) use verbs::COMMITS_AT_ONCE;
+pub(crate) use verbs::{COMMIT_PATIENCE, COMMITS_AT_ONCE};
 
 use crate::seal::{MasterKey, Sealer};
 use crate::{Result, StoreError};
@@ -159,12 +159,12 @@ impl PostgresStore {
 
     /// A connection for a look-up for a person.
     async fn lookup(&self) -> Result<Connection> {
-        Ok(Connection(self.lookups.get().await?))
+        Ok(Connection::new(self.lookups.get().await?))
     }
 
     /// A connection for what deliveries and sign-ins wait for.
     async fn urgent(&self) -> Result<Connection> {
-        Ok(Connection(self.work.get().await?))
+        Ok(Connection::new(self.work.get().await?))
     }
 
     /// Held by a verb that writes, so that closing waits for it.

@@ -105,7 +105,10 @@ impl Target {
     pub(crate) async fn count(&self, table: &str) -> Result<u64> {
         let tx = self.begin().await?;
         // It takes what it takes.
-        tx.0.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on").await?;
+        tx.client()
+            .await?
+            .batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on")
+            .await?;
         let sql = format!("SELECT COUNT(*) FROM {table}");
         let counted = tx.first(&sql, &[], |row| Ok(row.try_get::<_, i64>(0)?)).await?;
         tx.commit().await?;
@@ -114,9 +117,9 @@ impl Target {
 
     /// The columns of a table in the order in which they are copied.
     pub(crate) async fn columns_of(&self, table: &Table, there: Vec<String>) -> Result<Columns> {
-        let connection = Connection(self.work.get().await?);
+        let connection = Connection::new(self.work.get().await?);
         let sql = format!("SELECT * FROM {}", table.name);
-        let statement = connection.0.prepare(&sql).await?;
+        let statement = connection.client().await?.prepare(&sql).await?;
         let mut known: Vec<Column> = statement
             .columns()
             .iter()
@@ -150,7 +153,7 @@ impl Target {
         let outlined = table.outlined(DIALECT, columns);
         let (sql, values) = table.select(DIALECT, &outlined, after, up_to);
         let values: Vec<&(dyn ToSql + Sync)> = values.into_iter().map(|value| value as _).collect();
-        let connection = Connection(self.work.get().await?);
+        let connection = Connection::new(self.work.get().await?);
         let read = |row: &tokio_postgres::Row| {
             (0..row.len()).map(|column| Ok(row.try_get(column)?)).collect::<super::tx::Result<Row>>()
         };
@@ -165,7 +168,7 @@ impl Target {
         rows: mpsc::Receiver<Result<Row>>,
     ) -> Result<u64> {
         let tx = self.begin().await?;
-        tx.0.batch_execute(&format!("DELETE FROM {}", table.name)).await?;
+        tx.client().await?.batch_execute(&format!("DELETE FROM {}", table.name)).await?;
         let written = copy_in(&tx, table.name, columns, rows, |_| true).await?;
         tx.commit().await?;
         Ok(written)
@@ -195,11 +198,13 @@ impl Target {
             let values: Vec<&(dyn ToSql + Sync)> = gone.iter().map(|value| value as _).collect();
             tx.execute(&sql, &values).await?;
         }
-        tx.0.batch_execute(&format!(
-            "CREATE TEMP TABLE moving (LIKE {} INCLUDING DEFAULTS) ON COMMIT DROP",
-            table.name
-        ))
-        .await?;
+        tx.client()
+            .await?
+            .batch_execute(&format!(
+                "CREATE TEMP TABLE moving (LIKE {} INCLUDING DEFAULTS) ON COMMIT DROP",
+                table.name
+            ))
+            .await?;
         copy_in(&tx, "moving", columns, rows, |row| wanted.contains(&key_of(row, table))).await?;
         let names = columns.names.join(", ");
         let others = columns.names.iter().filter(|name| !table.key.contains(&name.as_str()));
@@ -209,7 +214,7 @@ impl Target {
             table.name,
             set.join(", ")
         );
-        let written = tx.0.execute(sql.as_str(), &[]).await?;
+        let written = tx.client().await?.execute(sql.as_str(), &[]).await?;
         tx.commit().await?;
         Ok(written)
     }
@@ -224,7 +229,7 @@ async fn copy_in(
     wanted: impl Fn(&Row) -> bool,
 ) -> Result<u64> {
     let sql = format!("COPY {table} ({}) FROM STDIN BINARY", columns.names.join(", "));
-    let sink = tx.0.copy_in(sql.as_str()).await?;
+    let sink = tx.client().await?.copy_in(sql.as_str()).await?;
     let mut writer = pin!(BinaryCopyInWriter::new(sink, &columns.kinds));
     while let Some(row) = rows.recv().await {
         let row = row?;

@@ -109,7 +109,7 @@ impl Query {
     ) -> Result<Vec<T>> {
         let values: Vec<(&(dyn ToSql + Sync), Type)> =
             self.values.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone())).collect();
-        connection.0.query_typed(&self.sql, &values).await?.iter().map(read).collect()
+        connection.client().await?.query_typed(&self.sql, &values).await?.iter().map(read).collect()
     }
 
     /// The number that it answers.

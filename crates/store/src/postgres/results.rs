@@ -8,6 +8,7 @@ use bocau_domain::{
     Actor, Attempt, AuditAction, Delivery, DeliveryId, Input, Outcome, Reason, Refusal, Status, StoreId,
     Timestamp, WebhookId, transition,
 };
+use futures_util::future::join;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -65,8 +66,9 @@ pub(super) async fn record(tx: &Tx, records: &[AttemptRecord]) -> Result<Vec<Rec
         });
     }
     let changed: Vec<Changed<'_>> = held.values().map(Held::changed).collect();
-    update_states(tx, &changed).await?;
-    insert_attempts(tx, &history).await?;
+    let (updated, inserted) = join(update_states(tx, &changed), insert_attempts(tx, &history)).await;
+    updated?;
+    inserted?;
     for (record, answer) in records.iter().zip(&mut answers) {
         if let (Recorded::Moved { webhook_disabled, delivery, .. }, Some(url)) = (answer, &record.gone)
             && let Some(webhook) = delivery.webhook_id

@@ -4,19 +4,11 @@ use super::rows::{uuid, without_nul};
 use super::tx::{Result, Tx};
 use crate::tally::{Deltas, Failure, Tally};
 
-/// Writes what was counted.
-pub(super) async fn write(tx: &Tx, tally: Tally) -> Result<()> {
-    write_deliveries(tx, &tally).await?;
-    write_durations(tx, &tally).await
-}
-
-async fn write_deliveries(tx: &Tx, tally: &Tally) -> Result<()> {
-    if tally.deliveries.is_empty() {
-        return Ok(());
-    }
+/// Writes what was counted, and commits.
+pub(super) async fn write_and_commit(tx: &Tx, tally: &Tally) -> Result<()> {
     macro_rules! column {
-        (|$key:pat_param, $each:pat_param| $value:expr) => {
-            tally.deliveries.iter().map(|($key, $each)| $value).collect::<Vec<_>>()
+        ($of:ident, |$key:pat_param, $each:pat_param| $value:expr) => {
+            tally.$of.iter().map(|($key, $each)| $value).collect::<Vec<_>>()
         };
     }
     let failure = |read: fn(&Failure) -> Option<String>| -> Vec<Option<String>> {
@@ -26,50 +18,36 @@ async fn write_deliveries(tx: &Tx, tally: &Tally) -> Result<()> {
     let by_status = |status: usize| -> Vec<i64> {
         tally.deliveries.values().map(|deltas| deltas.by_status[status]).collect()
     };
-    tx.execute(
-        "INSERT INTO hourly_deliveries (store_id, hour, webhook_id, events, pending, retrying, succeeded, failed, \
+    tx.execute_and_commit(
+        "WITH durations AS (INSERT INTO hourly_durations (store_id, hour, class, attempts) \
+         SELECT * FROM unnest($14::text[], $15::bigint[], $16::bigint[], $17::bigint[])) \
+         INSERT INTO hourly_deliveries (store_id, hour, webhook_id, events, pending, retrying, succeeded, failed, \
          skipped, last_failed_at, last_error, last_outcome, last_status_code) \
          SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], \
          $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::int[])",
         &[
-            &column!(|(store, _, _), _| store.as_str()),
-            &column!(|(_, hour, _), _| *hour),
-            &column!(|(_, _, webhook), _| webhook.as_ref().map(|id| uuid(id.as_bytes()))),
-            &column!(|_, deltas| deltas.events),
+            &column!(deliveries, |(store, _, _), _| store.as_str()),
+            &column!(deliveries, |(_, hour, _), _| *hour),
+            &column!(deliveries, |(_, _, webhook), _| webhook.as_ref().map(|id| uuid(id.as_bytes()))),
+            &column!(deliveries, |_, deltas| deltas.events),
             &by_status(0),
             &by_status(1),
             &by_status(2),
             &by_status(3),
             &by_status(4),
-            &column!(|_, deltas| deltas.last_failure.as_ref().map(|failure| failure.at.as_millis())),
+            &column!(deliveries, |_, deltas| deltas.last_failure.as_ref().map(|failure| failure.at.as_millis())),
             &failure(|failure| failure.error.as_deref().map(without_nul)),
             &failure(|failure| Some(failure.outcome.as_str().to_owned())),
-            &column!(|_, deltas| deltas.last_failure.as_ref().and_then(|failure| failure.status_code.map(i32::from))),
+            &column!(deliveries, |_, deltas| failure_code(deltas)),
+            &column!(durations, |(store, _, _), _| store.as_str()),
+            &column!(durations, |(_, hour, _), _| *hour),
+            &column!(durations, |(_, _, class), _| *class),
+            &column!(durations, |_, attempts| *attempts),
         ],
     )
     .await
-    .map(drop)
 }
 
-async fn write_durations(tx: &Tx, tally: &Tally) -> Result<()> {
-    if tally.durations.is_empty() {
-        return Ok(());
-    }
-    macro_rules! column {
-        (|$key:pat_param, $each:pat_param| $value:expr) => {
-            tally.durations.iter().map(|($key, $each)| $value).collect::<Vec<_>>()
-        };
-    }
-    tx.execute(
-        "INSERT INTO hourly_durations (store_id, hour, class, attempts) \
-         SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])",
-        &[
-            &column!(|(store, _, _), _| store.as_str()),
-            &column!(|(_, hour, _), _| *hour),
-            &column!(|(_, _, class), _| *class),
-            &column!(|_, attempts| *attempts),
-        ],
-    )
-    .await
-    .map(drop)
+fn failure_code(deltas: &Deltas) -> Option<i32> {
+    deltas.last_failure.as_ref()?.status_code.map(i32::from)
 }

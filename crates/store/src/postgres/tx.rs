@@ -1,14 +1,16 @@
 //! What a verb works with: a connection, and the transaction on it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bocau_domain::{AuditIds, StoreId};
 use deadpool_postgres::{Object, Pool};
+use futures_util::future::join as in_turn;
 use parking_lot::{Mutex, MutexGuard};
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, Statement};
 
 use super::errors::Failed;
 use super::rows::to_u64;
@@ -39,9 +41,50 @@ pub(super) const DAYS_DROP_LOCK: i32 = 0x626f_0006;
 const DIRECTORY_LOCK: i32 = 0x626f_0007;
 
 /// A connection of a pool, with short ways to ask.
-pub(super) struct Connection(pub(super) Object);
+pub(super) struct Connection {
+    object: Object,
+    /// A transaction is to begin: `BEGIN` leaves together with the first statement, which saves a way there and back.
+    begins: AtomicBool,
+}
 
 impl Connection {
+    pub(super) fn new(object: Object) -> Self {
+        Self { object, begins: AtomicBool::new(false) }
+    }
+
+    /// For what there is no short way for.
+    pub(super) async fn client(&self) -> Result<&Client> {
+        self.begun(async { Ok(()) }).await?;
+        Ok(&self.object)
+    }
+
+    async fn prepare(&self, sql: &str) -> Result<Statement> {
+        Ok(self.object.prepare_cached(sql).await?)
+    }
+
+    /// Runs the last statement of a transaction and ends it, on one way there and back. Where it fails, the server
+    /// takes the `COMMIT` behind it for a `ROLLBACK`.
+    pub(super) async fn execute_and_commit(&self, sql: &str, params: Params<'_>) -> Result<()> {
+        let statement = self.prepare(sql).await?;
+        let last = self.begun(self.object.execute(&statement, params));
+        let (ran, ended) = in_turn(last, self.object.batch_execute("COMMIT")).await;
+        ran?;
+        Ok(ended?)
+    }
+
+    /// Sends a statement, after `BEGIN` where that has not been sent.
+    async fn begun<T>(
+        &self,
+        statement: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        if !self.begins.swap(false, Ordering::Relaxed) {
+            return Ok(statement.await?);
+        }
+        let (begun, answer) = in_turn(self.object.batch_execute("BEGIN"), statement).await;
+        begun?;
+        Ok(answer?)
+    }
+
     /// Every row that a query answers.
     pub(super) async fn all<T>(
         &self,
@@ -49,8 +92,8 @@ impl Connection {
         params: Params<'_>,
         read: impl Fn(&Row) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        let statement = self.0.prepare_cached(sql).await?;
-        self.0.query(&statement, params).await?.iter().map(read).collect()
+        let statement = self.prepare(sql).await?;
+        self.begun(self.object.query(&statement, params)).await?.iter().map(read).collect()
     }
 
     /// The first row that a query answers.
@@ -60,8 +103,8 @@ impl Connection {
         params: Params<'_>,
         read: impl Fn(&Row) -> Result<T> + Send,
     ) -> Result<Option<T>> {
-        let statement = self.0.prepare_cached(sql).await?;
-        self.0.query(&statement, params).await?.first().map(read).transpose()
+        let statement = self.prepare(sql).await?;
+        self.begun(self.object.query(&statement, params)).await?.first().map(read).transpose()
     }
 
     /// Whether a query answers any row.
@@ -71,8 +114,8 @@ impl Connection {
 
     /// Runs a statement that changes rows; answers how many.
     pub(super) async fn execute(&self, sql: &str, params: Params<'_>) -> Result<usize> {
-        let statement = self.0.prepare_cached(sql).await?;
-        let changed = self.0.execute(&statement, params).await?;
+        let statement = self.prepare(sql).await?;
+        let changed = self.begun(self.object.execute(&statement, params)).await?;
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 }
@@ -98,10 +141,8 @@ impl Deref for Tx {
 
 impl Tx {
     pub(super) async fn begin(pool: &Pool, sealer: &Arc<Sealer>, audit_ids: &Arc<AuditIds>) -> Result<Self> {
-        let connection = Connection(pool.get().await?);
-        connection.0.batch_execute("BEGIN").await?;
         Ok(Self {
-            connection: Some(connection),
+            connection: Some(Connection { object: pool.get().await?, begins: AtomicBool::new(true) }),
             sealer: sealer.clone(),
             audit_ids: audit_ids.clone(),
             tally: Mutex::default(),
@@ -116,15 +157,19 @@ impl Tx {
     /// Makes all durable.
     pub(super) async fn commit(mut self) -> Result<()> {
         let tally = std::mem::take(&mut *self.tally.lock());
-        tally::write(&self, tally).await?;
-        self.0.batch_execute("COMMIT").await?;
+        if !tally.is_empty() {
+            tally::write_and_commit(&self, &tally).await?;
+        } else if !self.begins.load(Ordering::Relaxed) {
+            self.object.batch_execute("COMMIT").await?;
+        }
         self.connection.take();
         Ok(())
     }
 
     /// Undoes all, so that the connection can be used again.
     pub(super) async fn roll_back(mut self) {
-        if self.0.batch_execute("ROLLBACK").await.is_ok() {
+        let is_open = !self.begins.load(Ordering::Relaxed);
+        if !is_open || self.object.batch_execute("ROLLBACK").await.is_ok() {
             self.connection.take();
         }
     }
@@ -162,10 +207,26 @@ impl Tx {
         self.execute(sql, &[&STORE_LOCK, &lock_of(store)]).await.map(drop)
     }
 
-    /// Held to the end by whoever writes events of these stores: their configuration stays as it is.
-    pub(super) async fn share_stores(&self, stores: &HashSet<&StoreId>) -> Result<()> {
-        let sql = "SELECT pg_advisory_xact_lock_shared($1, n) FROM unnest($2::int[]) AS n";
-        self.execute(sql, &[&STORE_LOCK, &locks_of(stores)]).await.map(drop)
+    /// Held to the end by whoever writes events of these stores: their configuration stays as it is. Answers its
+    /// version: of the stores that are there; none of one that moves to another database.
+    pub(super) async fn share_stores(
+        &self,
+        stores: &HashSet<&StoreId>,
+    ) -> Result<HashMap<String, Option<u64>>> {
+        let share = "SELECT pg_advisory_xact_lock_shared($1, n) FROM unnest($2::int[]) AS n";
+        let look = "SELECT id, CASE WHEN standing IS NULL THEN config_version END FROM stores \
+                    WHERE id = ANY($1) AND deleted_at IS NULL";
+        let (share, look) = (self.prepare(share).await?, self.prepare(look).await?);
+        let (locks, ids) = (locks_of(stores), stores.iter().map(|store| store.as_str()).collect::<Vec<_>>());
+        // Two statements, as each sees what was there when it began: the look begins once the locks are held.
+        let (shared, looked) = in_turn(
+            self.begun(self.object.execute(&share, &[&STORE_LOCK, &locks])),
+            self.object.query(&look, &[&ids]),
+        )
+        .await;
+        shared?;
+        let version = |row: &Row| Ok((row.try_get(0)?, row.try_get::<_, Option<i64>>(1)?.map(to_u64)));
+        looked?.iter().map(version).collect()
     }
 
     /// [`Tx::lock_store`] of several.
@@ -207,7 +268,7 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        if let Some(Connection(object)) = self.connection.take() {
+        if let Some(Connection { object, .. }) = self.connection.take() {
             drop(Object::take(object));
         }
     }

@@ -173,7 +173,7 @@ async fn share_stores(tx: &Tx, id: UserId, named: &[StoreId]) -> Result<()> {
     let sql = "SELECT store_id FROM user_stores WHERE user_id = $1";
     let listed = tx.all(sql, &[&uuid(id.as_bytes())], |row| store_id(row, 0)).await?;
     let stores: HashSet<&StoreId> = named.iter().chain(&listed).collect();
-    tx.share_stores(&stores).await
+    tx.share_stores(&stores).await.map(drop)
 }
 
 /// Whether somebody else is an admin who can sign in: with a password, or with a link used before.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bocau_domain::{
@@ -26,6 +27,9 @@ use crate::{NotChanged, Notice, Resend, Result, Routes, Shards, Store, StoreErro
 
 /// Beyond this, two cores and one disk write no faster.
 pub(crate) const COMMITS_AT_ONCE: usize = 3;
+/// Longer than most commits take, whose rows each cost less the more of them there are; short enough that a commit that
+/// waits for a lock or a slow disk holds nobody else up who would notice.
+pub(crate) const COMMIT_PATIENCE: Duration = Duration::from_millis(20);
 
 impl Shards for PostgresStore {}
 
@@ -241,6 +245,10 @@ impl Store for PostgresStore {
 
     fn commits_at_once(&self) -> usize {
         COMMITS_AT_ONCE
+    }
+
+    fn commit_patience(&self) -> Duration {
+        COMMIT_PATIENCE
     }
 
     async fn database_now(&self) -> Result<Option<Timestamp>> {

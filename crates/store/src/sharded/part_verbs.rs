@@ -1,6 +1,7 @@
 //! Every verb of one database: it goes to the database, for as long as that answers.
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bocau_domain::{
@@ -13,7 +14,7 @@ use tokio::sync::broadcast;
 
 use super::forward::{node_verbs, people_verbs, verbs_of_part};
 use super::part::{Part, ask};
-use crate::postgres::COMMITS_AT_ONCE;
+use crate::postgres::{COMMIT_PATIENCE, COMMITS_AT_ONCE};
 use crate::{
     Advanced, Appended, AttemptRecord, AuditNote, ClaimRef, ClaimRequest, Claimed, Configured,
     DeliveryFilter, DueWebhook, Erased, NewResendJob, NotChanged, Notice, ObjectName, Overview, OverviewSpan,
@@ -116,6 +117,10 @@ macro_rules! store_verbs {
 
             fn commits_at_once(&self) -> usize {
                 COMMITS_AT_ONCE
+            }
+
+            fn commit_patience(&self) -> Duration {
+                COMMIT_PATIENCE
             }
 
             async fn notices(&self) -> Result<Option<broadcast::Receiver<Notice>>> {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bocau_domain::{
@@ -15,7 +16,7 @@ use tokio::sync::broadcast;
 
 use super::ShardedStore;
 use super::part::Part;
-use crate::postgres::COMMITS_AT_ONCE;
+use crate::postgres::{COMMIT_PATIENCE, COMMITS_AT_ONCE};
 use crate::{
     Appended, AttemptRecord, ClaimRef, ClaimRequest, Claimed, DeliveryFilter, DueWebhook, NotChanged, Notice,
     Page, Recorded, Resend, Result, Routes, Store, StoreError, StorePlace, Submission, WebhookChanged,
@@ -298,6 +299,10 @@ impl Store for ShardedStore {
 
     fn commits_at_once(&self) -> usize {
         COMMITS_AT_ONCE
+    }
+
+    fn commit_patience(&self) -> Duration {
+        COMMIT_PATIENCE
     }
 
     async fn database_now(&self) -> Result<Option<Timestamp>> {

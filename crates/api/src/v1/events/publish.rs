@@ -1,12 +1,12 @@
 //! `POST /stores/{store}/events`
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use bocau_domain::Scope;
 use bocau_domain::limits::EVENT_REQUEST_BYTES_MAX;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::request::Parts;
 
 use super::view::{NewEvent, PublishedView, idempotency_key};
 use crate::auth::Caller;
@@ -36,11 +36,11 @@ pub async fn publish_event(
     State(api): State<Api>,
     caller: Caller,
     Path(store): Path<String>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<(StatusCode, Json<PublishedView>), Problem> {
     let store = caller.store(&store, Scope::Publish)?;
     let engine = api.engine();
+    let (Parts { headers, .. }, body) = request.into_parts();
     let bytes = body::read(&api, &headers, body, EVENT_REQUEST_BYTES_MAX).await?;
     let idempotency = idempotency_key(&headers, &bytes)?;
     let new: NewEvent<'_> = body::parse(&bytes)?;
