@@ -1,6 +1,7 @@
 //! The program as an operator meets it: real processes, real https, real kills.
 //!
-//! [`server`] runs the program, [`postgres_server`] a database of its own, and [`api`] talks to the program; each of the other files is one subject.
+//! [`server`] runs the program, [`api`] talks to it, and [`ledger`] keeps the books of what was acknowledged and what arrived; each of
+//! the other files is one subject.
 
 mod api;
 mod backup;
@@ -11,6 +12,7 @@ mod delivery;
 mod demo;
 mod inbox;
 mod keys;
+mod ledger;
 mod moving;
 mod nodes;
 mod personal;
