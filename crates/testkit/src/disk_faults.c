@@ -25,8 +25,8 @@
 #include <unistd.h>
 
 /* The same numbers as in disk_faults.rs. */
-enum { OPENED = 1, CREATED, WRITTEN, CUT, SYNCED, SYNC_FAILED, REMOVED, RENAMED, DIR_SYNCED };
-enum { FAULT_NONE, FAULT_FULL, FAULT_WRITE_ERROR, FAULT_SYNC_ERROR, FAULT_READ_ERROR };
+enum { OPENED = 1, CREATED, WRITTEN, CUT, SYNCED, SYNC_FAILED, REMOVED, RENAMED, DIR_SYNCED, LINKED };
+enum { FAULT_NONE, FAULT_FULL, FAULT_WRITE_ERROR, FAULT_SYNC_ERROR };
 
 struct record { uint64_t op, file, offset, length; };
 
@@ -184,15 +184,6 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
   return all;
 }
 
-static ssize_t read_one(int fd, void *data, size_t length, off_t at) {
-  if (file_of(fd) && fails(FAULT_READ_ERROR, EIO)) return -1;
-  return at < 0 ? syscall(SYS_read, fd, data, length) : syscall(SYS_pread64, fd, data, length, at);
-}
-
-ssize_t read(int fd, void *data, size_t length) { return read_one(fd, data, length, -1); }
-ssize_t pread(int fd, void *data, size_t length, off_t at) { return read_one(fd, data, length, at); }
-ssize_t pread64(int fd, void *data, size_t length, off64_t at) { return read_one(fd, data, length, at); }
-
 static int cut_one(int fd, off_t length) {
   uint64_t file = file_of(fd);
   if (!file) return (int)syscall(SYS_ftruncate, fd, length);
@@ -236,20 +227,30 @@ int unlink(const char *path) {
   return result;
 }
 
-int rename(const char *from, const char *to) {
+/* From one name to another, which is there beside the first or in its place. */
+static int name_again(uint64_t op, const char *from, const char *to, int flags) {
   static __thread char both[8192];
   const char *name = name_of(from);
   size_t length = name ? strlen(name) : 0;
   if (name) memcpy(both, name, length + 1);
   const char *target = name_of(to);
   pthread_mutex_lock(&turn);
-  int result = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0), error = errno;
+  int result = op == LINKED ? (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, flags)
+                            : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+  int error = errno;
   if (result == 0 && name && target) {
     /* `from` ends with a zero, `to` follows it. */
     memcpy(both + length + 1, target, strlen(target));
-    note(RENAMED, 0, 0, both, length + 1 + strlen(target));
+    note(op, 0, 0, both, length + 1 + strlen(target));
   }
   pthread_mutex_unlock(&turn);
   errno = error;
   return result;
+}
+
+int rename(const char *from, const char *to) { return name_again(RENAMED, from, to, 0); }
+int link(const char *from, const char *to) { return name_again(LINKED, from, to, 0); }
+int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags) {
+  if (from_dir == AT_FDCWD && to_dir == AT_FDCWD) return name_again(LINKED, from, to, flags);
+  return (int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
 }

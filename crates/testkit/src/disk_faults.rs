@@ -33,8 +33,6 @@ pub enum DiskFault {
     WriteError = 2,
     /// Syncs fail (EIO).
     SyncError = 3,
-    /// Reads fail (EIO).
-    ReadError = 4,
 }
 
 /// What a power cut leaves of what was not synced.
@@ -182,6 +180,7 @@ enum Record<'a> {
     Removed { name: &'a str },
     Renamed { from: &'a str, to: &'a str },
     DirSynced,
+    Linked { from: &'a str, to: &'a str },
 }
 
 /// A record that the kill cut short is none.
@@ -201,9 +200,9 @@ fn records(mut log: &[u8]) -> Vec<Record<'_>> {
             5 => Record::Synced { file },
             6 => Record::SyncFailed { file },
             7 => Record::Removed { name: name() },
-            8 => {
+            op @ (8 | 10) => {
                 let (from, to) = name().split_once('\0').expect("two names");
-                Record::Renamed { from, to }
+                if op == 8 { Record::Renamed { from, to } } else { Record::Linked { from, to } }
             }
             9 => Record::DirSynced,
             other => panic!("{other} is no record"),
@@ -246,6 +245,7 @@ enum Naming {
     Created(String, usize),
     Removed(String),
     Renamed(String, String),
+    Linked(String, String),
 }
 
 /// The disk as the records move it on.
@@ -306,6 +306,9 @@ impl Disk {
             Record::Renamed { from, to } => {
                 self.pending_names.push(Naming::Renamed(from.to_owned(), to.to_owned()));
             }
+            Record::Linked { from, to } => {
+                self.pending_names.push(Naming::Linked(from.to_owned(), to.to_owned()));
+            }
             Record::DirSynced if is_honest => {
                 for naming in std::mem::take(&mut self.pending_names) {
                     self.rename(naming);
@@ -339,6 +342,11 @@ impl Disk {
         match naming {
             Naming::Created(name, content) => drop(self.durable_names.insert(name, content)),
             Naming::Removed(name) => drop(self.durable_names.remove(&name)),
+            Naming::Linked(from, to) => {
+                if let Some(content) = self.durable_names.get(&from) {
+                    self.durable_names.insert(to, *content);
+                }
+            }
             Naming::Renamed(from, to) => {
                 if let Some(content) = self.durable_names.remove(&from) {
                     self.durable_names.insert(to, content);
@@ -358,17 +366,15 @@ impl Disk {
         let (dice, mut contents) = (self.dice, self.contents);
         let mut image = Image::default();
         for (name, place) in self.durable_names {
-            let Content { mut durable, pending } = std::mem::take(&mut contents[place]);
-            for change in pending {
+            let Content { durable, pending } = &mut contents[place];
+            for change in pending.drain(..) {
                 match change {
-                    Change::Write { offset, bytes } => {
-                        keep_sectors(&mut durable, offset, &bytes, dice.as_ref());
-                    }
+                    Change::Write { offset, bytes } => keep_sectors(durable, offset, &bytes, dice.as_ref()),
                     Change::Cut(length) if !Self::is_lost(dice.as_ref()) => durable.resize(length, 0),
                     Change::Cut(_) => {}
                 }
             }
-            image.0.insert(name, durable);
+            image.0.insert(name, durable.clone());
         }
         image
     }

@@ -25,6 +25,8 @@ pub enum Fault {
     BlackHole,
     /// What the client says passes, and the answers do not: a firewall that has forgotten one way.
     HalfOpen,
+    /// Connections that stood when it began are in the hole for good; new ones pass: a firewall that was restarted.
+    Forgotten,
     /// Every piece waits this long.
     Slow(Duration),
     /// Each connection is reset once this many bytes of answers have passed.
@@ -101,12 +103,13 @@ async fn pass_through(mut client: TcpStream, target: SocketAddr, mut fault: watc
     for stream in [&client, &server] {
         let _ = stream.set_nodelay(true);
     }
+    let began = if *fault.borrow() == Fault::Forgotten { Fault::Forgotten } else { Fault::None };
     let is_reset = {
         let (client_reads, client_writes) = client.split();
         let (server_reads, server_writes) = server.split();
         let mut cut = fault.clone();
-        let there = pump(client_reads, server_writes, fault.clone(), false);
-        let back = pump(server_reads, client_writes, fault, true);
+        let there = pump(client_reads, server_writes, fault.clone(), Way { began, is_answer: false });
+        let back = pump(server_reads, client_writes, fault, Way { began, is_answer: true });
         tokio::select! {
             ends = async { tokio::try_join!(there, back) } => ends.is_err(),
             _ = cut.wait_for(|fault| *fault == Fault::Cut) => true,
@@ -121,18 +124,31 @@ async fn pass_through(mut client: TcpStream, target: SocketAddr, mut fault: watc
 /// The connection is to be reset.
 struct Reset;
 
+/// One direction of a connection.
+struct Way {
+    /// [`Fault::Forgotten`] where that was so when it began.
+    began: Fault,
+    is_answer: bool,
+}
+
 async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     mut fault: watch::Receiver<Fault>,
-    is_answer: bool,
+    way: Way,
 ) -> Result<(), Reset> {
+    let Way { began, is_answer } = way;
+    let mut is_forgotten = false;
     let clock = SystemClock::new();
     let mut passed = 0;
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         let Ok(mut length @ 1..) = from.read(&mut piece).await else { break };
-        let holds = |fault: &Fault| *fault == Fault::BlackHole || (is_answer && *fault == Fault::HalfOpen);
+        is_forgotten |= *fault.borrow() == Fault::Forgotten && began != Fault::Forgotten;
+        let holds = |fault: &Fault| {
+            let holds_all = is_forgotten || *fault == Fault::BlackHole;
+            holds_all || (is_answer && *fault == Fault::HalfOpen)
+        };
         let Ok(now) = fault.wait_for(|fault| !holds(fault)).await.map(|fault| *fault) else { break };
         let mut is_last = false;
         match now {

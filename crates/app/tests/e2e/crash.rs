@@ -11,14 +11,14 @@ use crate::ledger::{Balance, Database, Ledger, below, dice};
 use crate::nodes::home_on;
 use crate::server::{Home, Server};
 
-const PUBLISHERS: usize = 8;
+pub(crate) const PUBLISHERS: usize = 8;
 /// Attempts that a server has in flight to one webhook.
 const IN_FLIGHT: usize = 10;
 /// Results that may have ended and wait for their commit when the kill comes: it takes some milliseconds, as an attempt
 /// does.
 const UNRECORDED: usize = 3 * IN_FLIGHT;
 /// Replies of the receiver before it acknowledges everything.
-const FAILURES: usize = 400;
+pub(crate) const FAILURES: usize = 400;
 /// What is acknowledged between two kills at least, and by the dice so many more.
 const BETWEEN_KILLS: usize = 20;
 const MORE_BETWEEN_KILLS: u64 = 120;
@@ -27,11 +27,12 @@ const KILL_JITTER_US: u64 = 20_000;
 /// One start in so many is killed before it is ready.
 const KILLED_STARTS: u64 = 6;
 const START_KILL_MS: u64 = 400;
-const ENOUGH_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const ENOUGH_WITHIN: Duration = Duration::from_secs(60);
 /// Claims of a node that died lapse within 45 s, and what waited behind them is sent.
-const DRAINED_WITHIN: Duration = Duration::from_secs(120);
+pub(crate) const DRAINED_WITHIN: Duration = Duration::from_secs(120);
 
-fn patient(home: Home) -> Home {
+/// With retries soon and many: what a receiver does wrong is no failure here.
+pub(crate) fn patient(home: Home) -> Home {
     home.with("BOCAU_RETRY_INTERVAL", "1s").with("BOCAU_MAX_ATTEMPTS", "20")
 }
 

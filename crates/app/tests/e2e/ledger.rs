@@ -18,6 +18,7 @@ use bocau_testkit::database::psql;
 use bocau_testkit::patience::within;
 use bocau_testkit::{Receiver, Reply, SeededRng};
 use parking_lot::{Mutex, RwLock};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use tempfile::TempDir;
@@ -30,7 +31,7 @@ use crate::api::{Answer, Api, STORE, look_for};
 const SEED: &str = "BOCAU_SEED";
 /// How long a publisher that was refused waits: not as long as it was told, so that it meets all that can be met.
 const REFUSED_PAUSE: Duration = Duration::from_millis(20);
-/// Bytes that pad a payload at most.
+/// Bytes that pad a payload at most, unless a test wants more.
 const PADDING_MAX: u64 = 2_048;
 
 /// The dice of a run: those of `BOCAU_SEED`, or new ones. What they are stands in the output of a test that fails.
@@ -60,6 +61,7 @@ pub(crate) enum Database {
 /// The books.
 pub(crate) struct Ledger {
     dir: TempDir,
+    padding_max: u64,
     nodes: RwLock<Vec<Api>>,
     acknowledged: watch::Sender<usize>,
     refused: AtomicUsize,
@@ -105,8 +107,14 @@ pub(crate) struct Balance {
 
 impl Ledger {
     pub(crate) fn open() -> Arc<Self> {
+        Self::open_with_payloads(PADDING_MAX)
+    }
+
+    /// With payloads of up to so many bytes.
+    pub(crate) fn open_with_payloads(padding_max: u64) -> Arc<Self> {
         Arc::new(Self {
             dir: tempfile::tempdir().expect("a directory"),
+            padding_max,
             nodes: RwLock::default(),
             acknowledged: watch::Sender::new(0),
             refused: AtomicUsize::new(0),
@@ -162,7 +170,7 @@ impl Ledger {
                 return;
             }
             let key = format!("{publisher}-{number}");
-            let padding = "x".repeat(usize::try_from(below(&dice, PADDING_MAX)).expect("small"));
+            let padding = "x".repeat(usize::try_from(below(&dice, self.padding_max)).expect("small"));
             let payload = json!({"id": key, "padding": padding});
             let mut turn = number;
             loop {
@@ -216,6 +224,11 @@ impl Ledger {
         *self.acknowledged.borrow()
     }
 
+    /// How many connections broke off so far.
+    pub(crate) fn broken(&self) -> usize {
+        self.broken.load(Ordering::Relaxed)
+    }
+
     /// How many were refused so far.
     pub(crate) fn refused(&self) -> usize {
         self.refused.load(Ordering::Relaxed)
@@ -228,6 +241,11 @@ impl Ledger {
         let enough = acknowledged.wait_for(|count| *count >= wanted);
         let story = || format!("too few are acknowledged; refused {}, bad {:?}", self.refused(), self.bad.lock());
         drop(within(span, enough, story).await);
+    }
+
+    /// Waits until more were refused than these.
+    pub(crate) async fn wait_for_refusal(&self, refused: usize, span: Duration) {
+        look_for(span, async || (self.refused() > refused).then_some(())).await;
     }
 
     /// Lets each publisher end with what it has begun.
@@ -336,6 +354,8 @@ pub(crate) fn rows(database: &Database) -> HashMap<String, Row> {
     match database {
         Database::Sqlite(path) => {
             let side = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("it opens");
+            // What a kill left is for the server to put in order.
+            side.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).expect("set");
             side.busy_timeout(Duration::from_secs(5)).expect("set");
             let mut rows = side.prepare(&format!("SELECT lower(hex(d.event_id)), {REST}")).expect("prepared");
             let row = |row: &rusqlite::Row<'_>| {

@@ -9,14 +9,19 @@ mod configuration;
 mod crash;
 mod database_tls;
 mod delivery;
+#[cfg(target_os = "linux")]
+mod disk;
 mod demo;
 mod inbox;
 mod keys;
 mod ledger;
 mod moving;
+mod network;
 mod nodes;
 mod personal;
 mod portal;
+#[cfg(target_os = "linux")]
+mod power;
 mod publishing;
 mod restarts;
 mod restore;
