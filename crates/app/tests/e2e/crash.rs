@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bocau_engine::{EngineClock as _, SystemClock};
 use bocau_testkit::{Receiver, Reply, SeededRng, TestDatabase};
-use serde_json::json;
 
 use crate::api::STORE;
 use crate::ledger::{Balance, Database, Ledger, below, dice};
@@ -56,10 +55,8 @@ async fn start(home: &Home, dice: &SeededRng) -> Server {
 
 fn settle(what: &str, seed: u64, kills: usize, balance: &Balance) {
     println!("{what}, seed {seed}, {kills} kills: {balance:?}");
-    assert_eq!(balance.waiting, 0);
     assert_eq!(balance.untold, 0, "publishers repeat an event until they are told");
     assert!(balance.repeats <= kills * (IN_FLIGHT + UNRECORDED), "more than was in flight: {balance:?}");
-    assert!(balance.repeats <= balance.interrupted, "{balance:?}");
 }
 
 /// One server on SQLite is killed under load again and again.
@@ -81,12 +78,15 @@ async fn a_server_is_killed(kills: usize) {
     ledger.publish_to(vec![server.api()]);
     ledger.end(publishers, ENOUGH_WITHIN).await;
     ledger.drained(&database, DRAINED_WITHIN).await;
-    settle("SQLite", seed, kills, &ledger.balance(&database));
+    let balance = ledger.balance(&database);
+    settle("SQLite", seed, kills, &balance);
+    assert_eq!(balance.waiting, 0);
     server.stop().await;
 }
 
 /// One of two nodes on PostgreSQL is killed under load again and again; the other goes on.
-async fn one_of_two_nodes_is_killed(kills: usize) {
+/// What the killed had claimed waits for its leases, 45 s, at the end.
+async fn one_of_two_nodes_is_killed(kills: usize, waits_for_leases: bool) {
     let (seed, dice) = dice();
     let ledger = Ledger::open();
     let receiver = ledger.receiver(&dice, FAILURES).await;
@@ -104,9 +104,13 @@ async fn one_of_two_nodes_is_killed(kills: usize) {
     }
     ledger.publish_to(nodes.iter().map(Server::api).collect());
     ledger.end(publishers, ENOUGH_WITHIN).await;
-    ledger.balance(&rows);
-    ledger.drained(&rows, DRAINED_WITHIN).await;
-    settle("PostgreSQL, two nodes", seed, kills, &ledger.balance(&rows));
+    settle("PostgreSQL, two nodes, at the end of the load", seed, kills, &ledger.balance(&rows));
+    if waits_for_leases {
+        ledger.drained(&rows, DRAINED_WITHIN).await;
+        let balance = ledger.balance(&rows);
+        settle("PostgreSQL, two nodes", seed, kills, &balance);
+        assert_eq!(balance.waiting, 0);
+    }
     for node in nodes {
         node.stop().await;
     }
@@ -119,7 +123,7 @@ async fn five_kills_under_load_lose_nothing_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_kills_under_load_lose_nothing_on_postgres() {
-    one_of_two_nodes_is_killed(5).await;
+    one_of_two_nodes_is_killed(5, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +135,7 @@ async fn soak_fifty_kills_under_load_lose_nothing_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "make soak"]
 async fn soak_fifty_kills_under_load_lose_nothing_on_postgres() {
-    one_of_two_nodes_is_killed(50).await;
+    one_of_two_nodes_is_killed(50, true).await;
 }
 
 #[tokio::test]

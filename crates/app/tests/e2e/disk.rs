@@ -18,7 +18,7 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(20);
 /// A database that takes writes again is found out within this, however it went.
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// What is acknowledged before and after.
-const SOME: usize = 100;
+const SOME: usize = 40;
 /// Deliveries that the receiver holds back when the disk fills up.
 const HELD_BACK: usize = 10;
 const PAYLOAD_MAX: u64 = 20_000;
@@ -118,7 +118,7 @@ async fn a_full_or_failing_disk_refuses_publishers_and_loses_nothing() {
 /// A home whose data is on a disk of a few megabytes, in a name space of its own; `None` where this machine's users
 /// may not have one.
 fn home_on_small_disk() -> Option<Home> {
-    const MOUNT: &str = "mount -t tmpfs -o size=12m tmpfs data && exec \"$0\" \"$@\"";
+    const MOUNT: &str = "mount -t tmpfs -o size=24m tmpfs data && exec \"$0\" \"$@\"";
     let may = std::process::Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
     if !may.is_ok_and(|ended| ended.status.success()) {
         return None;

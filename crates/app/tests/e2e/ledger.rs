@@ -61,7 +61,7 @@ pub(crate) enum Database {
 /// The books.
 pub(crate) struct Ledger {
     dir: TempDir,
-    padding_max: u64,
+    pub(crate) padding_max: u64,
     nodes: RwLock<Vec<Api>>,
     acknowledged: watch::Sender<usize>,
     refused: AtomicUsize,
@@ -128,7 +128,7 @@ impl Ledger {
     /// A receiver that keeps its journal here, and fails in every way now and then.
     pub(crate) async fn receiver(&self, dice: &SeededRng, failures: usize) -> Receiver {
         let receiver = Receiver::start().await;
-        receiver.journal_to(&self.arrivals());
+        self.keep_arrivals_of(&receiver);
         for _ in 0..failures {
             let reply = match below(dice, 12) {
                 0 => Reply::status(500),
@@ -140,6 +140,11 @@ impl Ledger {
             receiver.reply("/hook", reply);
         }
         receiver
+    }
+
+    /// Keeps the journal of this receiver.
+    pub(crate) fn keep_arrivals_of(&self, receiver: &Receiver) {
+        receiver.journal_to(&self.arrivals());
     }
 
     fn arrivals(&self) -> PathBuf {
@@ -162,8 +167,7 @@ impl Ledger {
 
     async fn publish(self: Arc<Self>, publisher: usize, seed: u64) {
         let dice = SeededRng::new(seed ^ publisher as u64);
-        let path = self.dir.path().join(format!("publisher-{publisher}"));
-        let mut journal = File::create_new(path).expect("a new file");
+        let mut journal = self.new_journal(&publisher.to_string());
         let clock = SystemClock::new();
         for number in publisher.. {
             if self.is_over.load(Ordering::Relaxed) {
@@ -186,8 +190,7 @@ impl Ledger {
                         journal.write_all(format!("{event}\n").as_bytes()).expect("written");
                         journal.sync_data().expect("synced");
                     });
-                    let took = clock.monotonic().saturating_sub(began).as_micros();
-                    self.latencies.lock().push(u64::try_from(took).unwrap_or(u64::MAX));
+                    self.note_latency(clock.monotonic().saturating_sub(began));
                     self.acknowledged.send_modify(|count| *count += 1);
                     break;
                 }
@@ -202,8 +205,17 @@ impl Ledger {
         nodes.get(turn % nodes.len().max(1)).cloned()
     }
 
+    /// The journal of a publisher of this name.
+    pub(crate) fn new_journal(&self, name: &str) -> File {
+        File::create_new(self.dir.path().join(format!("publisher-{name}"))).expect("a new file")
+    }
+
+    pub(crate) fn note_latency(&self, took: Duration) {
+        self.latencies.lock().push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
     /// Notes an answer; the event where it was acknowledged.
-    fn note(&self, answer: Option<Answer>) -> Option<String> {
+    pub(crate) fn note(&self, answer: Option<Answer>) -> Option<String> {
         let Some(answer) = answer else {
             self.broken.fetch_add(1, Ordering::Relaxed);
             return None;
@@ -252,6 +264,11 @@ impl Ledger {
     pub(crate) async fn end(&self, publishers: JoinSet<()>, span: Duration) {
         self.is_over.store(true, Ordering::Relaxed);
         within(span, publishers.join_all(), || format!("publishers do not end: {:?}", self.bad.lock())).await;
+        self.check_answers();
+    }
+
+    /// Nobody was told what no publisher may be told.
+    pub(crate) fn check_answers(&self) {
         assert!(self.bad.lock().is_empty(), "{:#?}", self.bad.lock());
     }
 
@@ -298,7 +315,8 @@ impl Ledger {
 
     /// Holds the books against the rows, and panics with what does not fit.
     pub(crate) fn balance(&self, database: &Database) -> Balance {
-        let (events, arrived, rows) = (self.events(), self.arrived(), rows(database));
+        // In this order: what goes on meanwhile has arrived by then, and is expected to arrive by the rows.
+        let (events, rows, arrived) = (self.events(), rows(database), self.arrived());
         let mut balance = Balance {
             acknowledged: events.len(),
             refused: self.refused(),

@@ -5,6 +5,7 @@
 
 mod api;
 mod backup;
+mod backup_under_load;
 mod configuration;
 mod crash;
 mod database_tls;
@@ -18,6 +19,8 @@ mod ledger;
 mod moving;
 mod network;
 mod nodes;
+mod offering;
+mod overload;
 mod personal;
 mod portal;
 #[cfg(target_os = "linux")]
@@ -33,4 +36,5 @@ mod shard_moves;
 mod shards;
 mod stopping;
 mod tls;
+mod upgrade;
 mod users;
