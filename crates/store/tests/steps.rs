@@ -39,7 +39,9 @@ impl Schema {
         for (name, column) in &self.columns {
             match next.columns.get(name) {
                 None => broken.push(format!("{name} is gone")),
-                Some(found) if found.kind != column.kind => broken.push(format!("{name} is {} now", found.kind)),
+                Some(found) if found.kind != column.kind => {
+                    broken.push(format!("{name} is {} now", found.kind))
+                }
                 Some(found) if found.must_be_given && !column.must_be_given => {
                     broken.push(format!("{name} must be given now"));
                 }
@@ -64,8 +66,12 @@ impl Schema {
 }
 
 fn versions(runner: &Runner) -> Vec<u32> {
-    let mut versions: Vec<u32> =
-        runner.get_migrations().iter().map(Migration::version).map(|version| version.try_into().unwrap()).collect();
+    let mut versions: Vec<u32> = runner
+        .get_migrations()
+        .iter()
+        .map(Migration::version)
+        .map(|version| version.try_into().unwrap())
+        .collect();
     versions.sort_unstable();
     versions
 }
@@ -90,8 +96,11 @@ fn sqlite_schema(side: &Connection) -> Schema {
         rows.map(Result::unwrap).collect()
     };
     for table in names(tables) {
-        let mut columns =
-            side.prepare(&format!("SELECT name, type, \"notnull\" AND dflt_value IS NULL FROM pragma_table_info('{table}')")).unwrap();
+        let mut columns = side
+            .prepare(&format!(
+                "SELECT name, type, \"notnull\" AND dflt_value IS NULL FROM pragma_table_info('{table}')"
+            ))
+            .unwrap();
         let column = |row: &rusqlite::Row<'_>| {
             let name: String = row.get(0)?;
             Ok((format!("{table}.{name}"), Column { kind: row.get(1)?, must_be_given: row.get(2)? }))
@@ -175,12 +184,20 @@ fn what_a_program_of_before_would_stumble_over_is_found() {
         ("CREATE TABLE t (a TEXT, b TEXT NOT NULL)", "t.a is TEXT now"),
         ("CREATE TABLE t (a INTEGER NOT NULL, b TEXT NOT NULL)", "t.a must be given now"),
         ("CREATE TABLE t (a INTEGER, b TEXT NOT NULL, c TEXT NOT NULL)", "t.c is new and must be given"),
-        ("CREATE TABLE t (a INTEGER, b TEXT NOT NULL); CREATE UNIQUE INDEX u ON t (a)", "t has a new rule: u 0 a"),
-        ("CREATE TABLE t (a INTEGER CHECK (a > 0), b TEXT NOT NULL)", "t has a new rule: CHECK (a > 0), b TEXT NOT NULL)"),
+        (
+            "CREATE TABLE t (a INTEGER, b TEXT NOT NULL); CREATE UNIQUE INDEX u ON t (a)",
+            "t has a new rule: u 0 a",
+        ),
+        (
+            "CREATE TABLE t (a INTEGER CHECK (a > 0), b TEXT NOT NULL)",
+            "t has a new rule: CHECK (a > 0), b TEXT NOT NULL)",
+        ),
     ] {
         assert_eq!(before.broken_by(&schema(after)), [found], "{after}");
     }
-    let added = schema("CREATE TABLE t (a INTEGER, b TEXT NOT NULL, c TEXT, d INTEGER NOT NULL DEFAULT 0); \
-                        CREATE TABLE u (a INTEGER NOT NULL UNIQUE); CREATE INDEX i ON t (a)");
+    let added = schema(
+        "CREATE TABLE t (a INTEGER, b TEXT NOT NULL, c TEXT, d INTEGER NOT NULL DEFAULT 0); \
+                        CREATE TABLE u (a INTEGER NOT NULL UNIQUE); CREATE INDEX i ON t (a)",
+    );
     assert_eq!(before.broken_by(&added), Vec::<String>::new());
 }

@@ -76,7 +76,12 @@ async fn a_database_is_dumped_under_load(waits_for_leases: bool) {
     let (url, dump) = (database.url_text(), tempfile::NamedTempFile::new().expect("a file"));
     let path = dump.path().to_owned();
     let dumped = tokio::task::spawn_blocking(move || {
-        Command::new("pg_dump").args(["--no-owner", "--file"]).arg(path).arg(url).status().expect("pg_dump runs")
+        Command::new("pg_dump")
+            .args(["--no-owner", "--file"])
+            .arg(path)
+            .arg(url)
+            .status()
+            .expect("pg_dump runs")
     });
     assert!(dumped.await.expect("no panic").success());
     ledger.wait_for(SOME, ENOUGH_WITHIN).await;

@@ -119,7 +119,8 @@ async fn a_full_or_failing_disk_refuses_publishers_and_loses_nothing() {
 /// may not have one.
 fn home_on_small_disk() -> Option<Home> {
     const MOUNT: &str = "mount -t tmpfs -o size=24m tmpfs data && exec \"$0\" \"$@\"";
-    let may = std::process::Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
+    let may =
+        std::process::Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
     if !may.is_ok_and(|ended| ended.status.success()) {
         return None;
     }
@@ -131,7 +132,9 @@ fn home_on_small_disk() -> Option<Home> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_really_full_refuses_publishers_and_loses_nothing() {
     let Some(home) = home_on_small_disk() else {
-        println!("NOT RUN: no name space of its own for the disk (unshare -rm); the same is injected by another test");
+        println!(
+            "NOT RUN: no name space of its own for the disk (unshare -rm); the same is injected by another test"
+        );
         return;
     };
     let (seed, dice) = dice();
@@ -155,7 +158,12 @@ async fn a_disk_that_is_really_full_refuses_publishers_and_loses_nothing() {
     under_load.meets("tmpfs", fill, || std::fs::remove_file(&ballast).expect("removed"), "full").await;
     ledger.end(publishers, ENOUGH_WITHIN).await;
     gate.open();
-    let balance = settle(&ledger, &Database::Sqlite(data.join("bocau.db"))).await;
+    let is_delivered = async || {
+        let deliveries = server.api().deliveries().await;
+        deliveries.iter().all(|delivery| delivery["status"] == "succeeded").then_some(())
+    };
+    look_for(DRAINED_WITHIN, is_delivered).await;
+    let balance = settle(&ledger, &Database::Elsewhere(data)).await;
     println!("a disk that was really full: {balance:?}");
     server.stop().await;
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bocau_engine::{EngineClock as _, SystemClock, SystemRng};
 use bocau_domain::Rng as _;
+use bocau_engine::{EngineClock as _, SystemClock, SystemRng};
 use bocau_testkit::database::psql;
 use bocau_testkit::patience::within;
 use bocau_testkit::{Receiver, Reply, SeededRng};
@@ -55,6 +55,9 @@ pub(crate) fn below(dice: &SeededRng, end: u64) -> u64 {
 #[derive(Debug, Clone)]
 pub(crate) enum Database {
     Sqlite(PathBuf),
+    /// A directory where SQLite cannot open it, in another name space: its files are copied while nobody writes.
+    #[cfg(target_os = "linux")]
+    Elsewhere(PathBuf),
     Postgres(String),
 }
 
@@ -251,7 +254,8 @@ impl Ledger {
         let mut acknowledged = self.acknowledged.subscribe();
         let wanted = *acknowledged.borrow() + more;
         let enough = acknowledged.wait_for(|count| *count >= wanted);
-        let story = || format!("too few are acknowledged; refused {}, bad {:?}", self.refused(), self.bad.lock());
+        let story =
+            || format!("too few are acknowledged; refused {}, bad {:?}", self.refused(), self.bad.lock());
         drop(within(span, enough, story).await);
     }
 
@@ -371,7 +375,8 @@ pub(crate) fn rows(database: &Database) -> HashMap<String, Row> {
         FROM attempts GROUP BY delivery_id) a ON a.delivery_id = d.id";
     match database {
         Database::Sqlite(path) => {
-            let side = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("it opens");
+            let side =
+                Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("it opens");
             // What a kill left is for the server to put in order.
             side.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).expect("set");
             side.busy_timeout(Duration::from_secs(5)).expect("set");
@@ -382,6 +387,14 @@ pub(crate) fn rows(database: &Database) -> HashMap<String, Row> {
             };
             let rows = rows.query_map([], row).expect("asked").map(|row| row.expect("read"));
             rows.map(read).collect()
+        }
+        #[cfg(target_os = "linux")]
+        Database::Elsewhere(dir) => {
+            let copy = tempfile::tempdir().expect("a directory");
+            for name in ["bocau.db", "bocau.db-wal"] {
+                std::fs::copy(dir.join(name), copy.path().join(name)).expect("copied");
+            }
+            rows(&Database::Sqlite(copy.path().join("bocau.db")))
         }
         Database::Postgres(url) => {
             let said = psql(url, &format!("SELECT replace(d.event_id::text, '-', ''), {REST}"));

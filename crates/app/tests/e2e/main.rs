@@ -10,9 +10,9 @@ mod configuration;
 mod crash;
 mod database_tls;
 mod delivery;
+mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
-mod demo;
 mod inbox;
 mod keys;
 mod ledger;

@@ -75,7 +75,8 @@ async fn the_database_is_away(span: Duration, waits_for_leases: bool) {
     // Connections that nobody knows any more do not hold anybody up for long.
     proxy.set(Fault::Forgotten);
     let acknowledged = ledger.acknowledged();
-    look_for(FOUND_OUT_MAX + BACK_MAX, async || (ledger.acknowledged() > acknowledged + SOME).then_some(())).await;
+    look_for(FOUND_OUT_MAX + BACK_MAX, async || (ledger.acknowledged() > acknowledged + SOME).then_some(()))
+        .await;
     proxy.set(Fault::None);
     ledger.end(publishers, ENOUGH_WITHIN).await;
     let rows = Database::Postgres(database.url_text());
@@ -141,7 +142,11 @@ async fn the_network_to_a_receiver_breaks(rounds: usize) {
             let answer = server.api().publish_with_key("553", &format!("{round}-{fault:?}"), &event).await;
             let id = answer.expect("an answer").expect(202)["id"].as_str().expect("an id").to_owned();
             look_for(ENOUGH_WITHIN, async || {
-                healthy.requests().iter().any(|request| request.header("webhook-id") == Some(&id)).then_some(())
+                healthy
+                    .requests()
+                    .iter()
+                    .any(|request| request.header("webhook-id") == Some(&id))
+                    .then_some(())
             })
             .await;
             proxy.set(Fault::None);

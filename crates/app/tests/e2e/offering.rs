@@ -88,7 +88,13 @@ impl Ledger {
     }
 
     /// Offers so many events a second, whatever is answered; answers how many it were.
-    pub(crate) async fn offer(self: &Arc<Self>, api: &Api, per_second: usize, span: Duration, seed: u64) -> usize {
+    pub(crate) async fn offer(
+        self: &Arc<Self>,
+        api: &Api,
+        per_second: usize,
+        span: Duration,
+        seed: u64,
+    ) -> usize {
         let offering = Offering::begin(self, api, "offered", seed);
         let clock = SystemClock::new();
         let began = clock.monotonic();

@@ -59,7 +59,11 @@ async fn more_is_offered_than_is_taken(span: Duration) {
     );
     ledger.check_answers();
     assert_eq!((end.waiting, end.repeats), (0, 0), "{end:?}");
-    assert!(memory_peak_mib(&server).is_none_or(|mib| mib < MEMORY_MAX_MIB), "{:?}", memory_peak_mib(&server));
+    assert!(
+        memory_peak_mib(&server).is_none_or(|mib| mib < MEMORY_MAX_MIB),
+        "{:?}",
+        memory_peak_mib(&server)
+    );
     assert!(ledger.latency(100) < LATENCY_MAX, "{:?}", ledger.latency(100));
     server.stop().await;
 }
@@ -76,11 +80,11 @@ async fn soak_a_minute_of_too_much_is_refused_and_what_is_taken_in_is_delivered(
 }
 
 /// Events that are counted.
-const COUNTED: usize = 200;
+const COUNTED: usize = 400;
 /// Stores are made by so many at once.
 const MAKERS: usize = 16;
-/// Statistics of a session reach the database's within a second; how long nothing is asked for.
-const REST: Duration = Duration::from_secs(6);
+/// How long nothing is asked for: what sessions have done is told to the server within a second, or a little later.
+const REST: Duration = Duration::from_secs(2);
 
 /// What a database has done so far.
 #[derive(Debug, Clone, Copy)]
@@ -157,17 +161,16 @@ async fn stores_that_want_nothing(count: usize) {
         REST.as_secs()
     );
     let idle = i64::try_from(count).expect("small");
-    let rows_of_one = among.read - alone.read;
-    assert!(among.transactions < alone.transactions * 2, "{alone:?} alone, {among:?} among them");
-    // A look at each of them at every event would be 200 times as many, and one at all of them now and then this.
-    assert!(rows_of_one < idle * 10 + alone.read, "{alone:?} alone, {among:?} among them");
+    assert!(among.transactions < alone.transactions * 3, "{alone:?} alone, {among:?} among them");
+    // One look at each of them at every event would be 400 times as many as there are; making them was some.
+    assert!(among.read < alone.read * 3 + idle * 30, "{alone:?} alone, {among:?} among them");
     assert_eq!(rows(&Database::Postgres(database.url_text())).len(), 2 * COUNTED);
     node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_idle_stores_and_webhooks_cost_events_nothing() {
-    stores_that_want_nothing(1_000).await;
+async fn hundreds_of_idle_stores_and_webhooks_cost_events_nothing() {
+    stores_that_want_nothing(300).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,7 +74,10 @@ async fn nodes_under_load_go_on_while_the_schema_of_the_next_version_is_made() {
     let rows = Database::Postgres(database.url_text());
     ledger.drained(&rows, DRAINED_WITHIN).await;
     let balance = ledger.balance(&rows);
-    println!("seed {seed}: {balance:?}; nobody waited longer than {:.2} s", ledger.latency(100).as_secs_f64());
+    println!(
+        "seed {seed}: {balance:?}; nobody waited longer than {:.2} s",
+        ledger.latency(100).as_secs_f64()
+    );
     assert_eq!((balance.waiting, balance.repeats, balance.interrupted, balance.untold), (0, 0, 0, 0));
     assert!(ledger.latency(100) < HELD_UP_MAX, "{:?}", ledger.latency(100));
     third.stop().await;
@@ -115,7 +118,11 @@ async fn database_at(version: i32) -> TestDatabase {
     let (mut client, connection) = connected.expect("it is up");
     tokio::spawn(connection);
     let target = Target::Version(version.try_into().expect("not negative"));
-    of_postgres::migrations::runner().set_target(target).run_async(&mut client).await.expect("the steps are taken");
+    of_postgres::migrations::runner()
+        .set_target(target)
+        .run_async(&mut client)
+        .await
+        .expect("the steps are taken");
     database
 }
 
@@ -130,7 +137,8 @@ async fn two_nodes_that_meet_an_older_schema_at_once_change_it_once() {
         let database = database_at(version).await;
         let home = home_on(&database);
         let (first, second) = tokio::join!(home.serve(), home.serve());
-        let taken = database.run("SELECT count(*), count(DISTINCT version), max(version) FROM refinery_schema_history");
+        let taken = database
+            .run("SELECT count(*), count(DISTINCT version), max(version) FROM refinery_schema_history");
         assert_eq!(taken, format!("{0}|{0}|{0}", newest()));
         for node in [first, second] {
             assert_eq!(node.api().get("/readyz").await.status, 200);
@@ -147,7 +155,8 @@ async fn a_step_that_waits_for_a_table_lets_the_others_pass() {
     tokio::spawn(connection);
     // A report that takes as long as it takes.
     report.batch_execute("BEGIN; SELECT count(*) FROM stores;").await.expect("begun");
-    let migrating = home_on(&database).begin(&["migrate"]);
+    let home = home_on(&database);
+    let migrating = home.begin(&["migrate"]);
     let waits = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
                  WHERE d.datname = current_database() AND NOT l.granted AND l.mode = 'AccessExclusiveLock'";
     look_until(async || (database.run(waits) == "1").then_some(())).await;
@@ -158,7 +167,11 @@ async fn a_step_that_waits_for_a_table_lets_the_others_pass() {
     let held_up = clock.monotonic().saturating_sub(began);
     println!("a look at a table that a step waits for took {:.2} s", held_up.as_secs_f64());
     assert!(held_up < HELD_UP_MAX, "{held_up:?}");
-    assert_eq!(database.run("SELECT max(version) FROM refinery_schema_history"), "1", "it was not taken by force");
+    assert_eq!(
+        database.run("SELECT max(version) FROM refinery_schema_history"),
+        "1",
+        "it was not taken by force"
+    );
     report.batch_execute("COMMIT").await.expect("ended");
     assert_eq!(migrating.ended().await.code(), Some(0));
     assert_eq!(database.run("SELECT max(version) FROM refinery_schema_history"), newest().to_string());

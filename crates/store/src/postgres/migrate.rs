@@ -65,7 +65,8 @@ async fn take_steps(runner: &Runner, client: &mut Client) -> Result<()> {
 
 /// Whether a lock was not to be had in time.
 fn is_in_the_way(error: &refinery::Error) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<tokio_postgres::Error>());
+    let cause =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<tokio_postgres::Error>());
     cause.and_then(tokio_postgres::Error::code) == Some(&SqlState::LOCK_NOT_AVAILABLE)
 }
 
