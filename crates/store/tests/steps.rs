@@ -40,7 +40,7 @@ impl Schema {
             match next.columns.get(name) {
                 None => broken.push(format!("{name} is gone")),
                 Some(found) if found.kind != column.kind => {
-                    broken.push(format!("{name} is {} now", found.kind))
+                    broken.push(format!("{name} is {} now", found.kind));
                 }
                 Some(found) if found.must_be_given && !column.must_be_given => {
                     broken.push(format!("{name} must be given now"));
@@ -65,20 +65,15 @@ impl Schema {
     }
 }
 
-fn versions(runner: &Runner) -> Vec<u32> {
-    let mut versions: Vec<u32> = runner
-        .get_migrations()
-        .iter()
-        .map(Migration::version)
-        .map(|version| version.try_into().unwrap())
-        .collect();
+fn versions(runner: &Runner) -> Vec<i32> {
+    let mut versions: Vec<i32> = runner.get_migrations().iter().map(Migration::version).collect();
     versions.sort_unstable();
     versions
 }
 
 /// Compares the schemas of all steps.
 #[track_caller]
-fn check(schemas: &[(u32, Schema)]) {
+fn check(schemas: &[(i32, Schema)]) {
     assert!(schemas.len() > 1);
     for pair in schemas.windows(2) {
         let ((before, old), (after, new)) = (&pair[0], &pair[1]);

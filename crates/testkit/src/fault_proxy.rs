@@ -142,8 +142,7 @@ async fn pump(
     let clock = SystemClock::new();
     let mut passed = 0;
     let mut piece = vec![0; PIECE_BYTES];
-    loop {
-        let Ok(mut length @ 1..) = from.read(&mut piece).await else { break };
+    while let Ok(mut length @ 1..) = from.read(&mut piece).await {
         is_forgotten |= *fault.borrow() == Fault::Forgotten && began != Fault::Forgotten;
         let holds = |fault: &Fault| {
             let holds_all = is_forgotten || *fault == Fault::BlackHole;

@@ -110,7 +110,7 @@ async fn a_full_or_failing_disk_refuses_publishers_and_loses_nothing() {
     ledger.end(publishers, ENOUGH_WITHIN).await;
     gate.open();
     let balance = settle(&ledger, &Database::Sqlite(home.path("data/bocau.db"))).await;
-    println!("a disk that was full, and failed: {balance:?}");
+    println!("a disk that was full, and failed: {balance}");
     assert!(!server.log().contains(" ERROR "), "a full disk is no error of the program:\n{}", server.log());
     server.stop().await;
 }
@@ -164,6 +164,6 @@ async fn a_disk_that_is_really_full_refuses_publishers_and_loses_nothing() {
     };
     look_for(DRAINED_WITHIN, is_delivered).await;
     let balance = settle(&ledger, &Database::Elsewhere(data)).await;
-    println!("a disk that was really full: {balance:?}");
+    println!("a disk that was really full: {balance}");
     server.stop().await;
 }

@@ -5,6 +5,7 @@
 //! against the rows: nothing that was acknowledged is missing, and what came twice came because something broke it off.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -106,6 +107,24 @@ pub(crate) struct Balance {
     pub(crate) waiting: usize,
     /// Events that nobody was told of being taken in.
     pub(crate) untold: usize,
+}
+
+impl fmt::Display for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} acknowledged, {} refused, {} connections broken off; {} arrived, {} of them again as {} attempts were \
+             cut short; {} wait, {} are there that nobody was told of",
+            self.acknowledged,
+            self.refused,
+            self.broken,
+            self.arrivals,
+            self.repeats,
+            self.interrupted,
+            self.waiting,
+            self.untold
+        )
+    }
 }
 
 impl Ledger {
@@ -237,11 +256,6 @@ impl Ledger {
     /// How many were acknowledged so far.
     pub(crate) fn acknowledged(&self) -> usize {
         *self.acknowledged.borrow()
-    }
-
-    /// How many connections broke off so far.
-    pub(crate) fn broken(&self) -> usize {
-        self.broken.load(Ordering::Relaxed)
     }
 
     /// How many were refused so far.
@@ -386,7 +400,7 @@ pub(crate) fn rows(database: &Database) -> HashMap<String, Row> {
                 text.collect::<rusqlite::Result<Vec<String>>>()
             };
             let rows = rows.query_map([], row).expect("asked").map(|row| row.expect("read"));
-            rows.map(read).collect()
+            rows.map(|row| read(&row)).collect()
         }
         #[cfg(target_os = "linux")]
         Database::Elsewhere(dir) => {
@@ -398,7 +412,7 @@ pub(crate) fn rows(database: &Database) -> HashMap<String, Row> {
         }
         Database::Postgres(url) => {
             let said = psql(url, &format!("SELECT replace(d.event_id::text, '-', ''), {REST}"));
-            said.lines().map(|line| read(line.split('|').map(str::to_owned).collect())).collect()
+            said.lines().map(|line| read(&line.split('|').map(str::to_owned).collect::<Vec<_>>())).collect()
         }
     }
 }
@@ -410,7 +424,7 @@ fn text_of(value: rusqlite::types::ValueRef<'_>) -> String {
     }
 }
 
-fn read(fields: Vec<String>) -> (String, Row) {
+fn read(fields: &[String]) -> (String, Row) {
     let number = |place: usize| fields[place].parse().expect("a number");
     let row = Row {
         status: fields[1].clone(),

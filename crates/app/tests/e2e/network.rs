@@ -86,7 +86,7 @@ async fn the_database_is_away(span: Duration, waits_for_leases: bool) {
         balance = ledger.balance(&rows);
         assert_eq!(balance.waiting, 0);
     }
-    println!("seed {seed}: {balance:?}");
+    println!("seed {seed}: {balance}");
     assert_eq!((balance.untold, balance.broken), (0, 0), "{balance:?}");
     node.stop().await;
 }
@@ -156,7 +156,7 @@ async fn the_network_to_a_receiver_breaks(rounds: usize) {
     let deliveries = Database::Sqlite(home.path("data/bocau.db"));
     ledger.drained(&deliveries, DRAINED_WITHIN).await;
     let balance = ledger.balance(&deliveries);
-    println!("seed {seed}, {} connections: {balance:?}", proxy.connections());
+    println!("seed {seed}, {} connections: {balance}", proxy.connections());
     assert_eq!((balance.waiting, balance.repeats, balance.interrupted), (0, 0, 0), "{balance:?}");
     server.stop().await;
 }

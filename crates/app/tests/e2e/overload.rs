@@ -49,7 +49,7 @@ async fn more_is_offered_than_is_taken(span: Duration) {
     ledger.drained(&database, DRAINED_WITHIN + 4 * span).await;
     let end = ledger.balance(&database);
     println!(
-        "seed {seed}: taken {per_second}/s, offered {OVERLOAD} times as much for {} s: {offered} offered, {balance:?}; \
+        "seed {seed}: taken {per_second}/s, offered {OVERLOAD} times as much for {} s: {offered} offered, {balance}; \
          latency of what was taken in: {:.2} s half of it, {:.2} s 99 of 100, {:.2} s at most; memory {:?} MiB at most",
         span.as_secs(),
         ledger.latency(50).as_secs_f64(),

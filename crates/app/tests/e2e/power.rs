@@ -84,7 +84,7 @@ async fn the_power_goes(cuts: usize) {
         image.write_to(copy.path()).expect("written");
         assert_eq!(check_integrity(copy.path()), "ok", "cut {cut}, {loses:?}");
         let kept = ledger.balance(&Database::Sqlite(copy.path().join("bocau.db")));
-        println!("cut {cut}, {loses:?}: {} bytes are left, {kept:?}", image.bytes());
+        println!("cut {cut}, {loses:?}: {} bytes are left, {kept}", image.bytes());
         image.write_to(&home.path("data")).expect("written");
         faults.forget();
         before = image;
@@ -94,7 +94,7 @@ async fn the_power_goes(cuts: usize) {
     ledger.end(publishers, ENOUGH_WITHIN).await;
     ledger.drained(&database, DRAINED_WITHIN).await;
     let balance = ledger.balance(&database);
-    println!("seed {seed}, {cuts} power cuts, {failed_syncs} with failed syncs before: {balance:?}");
+    println!("seed {seed}, {cuts} power cuts, {failed_syncs} with failed syncs before: {balance}");
     assert_eq!((balance.waiting, balance.untold), (0, 0));
     assert!(balance.repeats <= balance.interrupted, "{balance:?}");
     server.stop().await;
