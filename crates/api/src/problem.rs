@@ -389,6 +389,17 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// More connections are open than may be.
+    pub fn too_many_connections() -> Self {
+        let detail = text(
+            "Máy chủ đang có quá nhiều kết nối. Không có gì được ghi. Hãy gửi lại sau.",
+            "The server has too many connections. Nothing was written. Send the request again later.",
+        );
+        Self::new(Kind::Overloaded, detail).retry_after(1)
+    }
+}
+
 impl From<PublishError> for Problem {
     fn from(error: PublishError) -> Self {
         match error {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use bocau_engine::{EngineClock as _, SystemClock};
 use bocau_testkit::{Receiver, TestDatabase};
 use serde_json::json;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::api::Api;
+use crate::api::{Api, STORE, look_until};
 use crate::crash::{DRAINED_WITHIN, patient};
 use crate::ledger::{Database, Ledger, dice, rows};
 use crate::nodes::home_on;
@@ -79,6 +80,42 @@ async fn soak_a_minute_of_too_much_is_refused_and_what_is_taken_in_is_delivered(
     more_is_offered_than_is_taken(Duration::from_mins(1)).await;
 }
 
+/// Open files that leave a server room for [`CONNECTIONS`] and what it refuses.
+const FEW_FILES: &str = "ulimit -n 800 && exec \"$0\" \"$@\"";
+const CONNECTIONS: usize = 64;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_when_all_connections_are_taken_is_told_so_at_once() {
+    let home = Home::new().run_by(&["/bin/sh", "-c", FEW_FILES]);
+    let server = home.serve().await;
+    let receiver = Receiver::start().await;
+    server.api().set_up(&receiver.https_url("/hook")).await;
+    let address = server.url().trim_start_matches("http://").to_owned();
+    let mut idle = Vec::new();
+    for _ in 0..CONNECTIONS {
+        idle.push(TcpStream::connect(&address).await.expect("it listens"));
+    }
+    let payload = json!({"id": 1});
+    let refused = look_until(async || {
+        // A client of its own, so that it comes on a new connection.
+        let answer = server.api().publish_with_key(STORE, "1", &payload).await.expect("an answer");
+        (answer.status != 202).then_some(answer)
+    })
+    .await;
+    assert_eq!((refused.status, &refused.body["type"]), (503, &json!("overloaded")), "{}", refused.text);
+    assert!(refused.headers.contains_key("retry-after"), "{:?}", refused.headers);
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(server.api().get(path).await.status, 200, "{path}: a busy server is no broken one");
+    }
+    drop(idle);
+    look_until(async || {
+        let answer = server.api().publish_with_key(STORE, "2", &payload).await.expect("an answer");
+        (answer.status == 202).then_some(())
+    })
+    .await;
+    server.stop().await;
+}
+
 /// Events that are counted.
 const COUNTED: usize = 400;
 /// Stores are made by so many at once.
@@ -115,7 +152,7 @@ async fn costs(database: &TestDatabase, api: &Api, ledger: &Ledger, name: &str) 
     let first = Done::by(database);
     for number in 0..COUNTED {
         let key = format!("{name}-{number}");
-        let answer = api.publish_with_key(crate::api::STORE, &key, &json!({"id": key})).await;
+        let answer = api.publish_with_key(STORE, &key, &json!({"id": key})).await;
         answer.expect("an answer").expect(202);
     }
     clock.sleep(REST).await;

@@ -51,7 +51,6 @@ impl Home {
     }
 
     /// Run by this command, which ends with what it is to run.
-    #[cfg(target_os = "linux")]
     pub(crate) fn run_by(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
         self
