@@ -49,12 +49,12 @@ const CONNECTIONS_MAX: usize = 8_192;
 const CONNECTIONS_MIN: usize = 64;
 /// Connections that wait to be taken in; systems allow 4,096.
 const BACKLOG: u32 = 4_096;
-/// One place in so many is for connections beyond the others, which are told so and closed: a client that is left in the system's backlog instead takes
-/// itself for connected, and waits until some other's idle connection is over.
+/// One place in so many is for connections beyond the others, which are told so and closed: a client that is left in the
+/// system's backlog instead takes itself for connected, and waits until some other's idle connection is over.
 const REFUSALS_SHARE: usize = 16;
 /// How long such a connection may take for the head of its request, and as long for its body; and how many bytes of that
 /// are read before it is answered, as not every client reads an answer while it still writes.
-const REFUSAL_TIME_MAX: Duration = Duration::from_millis(500);
+const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
 const REFUSAL_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// What is answered on them all the same: a server that is busy is not one to be restarted.
 const NEVER_REFUSED: &[&str] = &["/livez", "/readyz", "/metrics"];
@@ -296,9 +296,7 @@ async fn refuse(request: Request<Incoming>, clock: &dyn EngineClock) -> Response
 /// leaves beside `in_flight_max` attempts: else a crowd of clients could keep deliveries from connecting.
 pub fn connections_max(in_flight_max: usize) -> usize {
     let files = raise_file_limit().unwrap_or(usize::MAX);
-    files
-        .saturating_sub(in_flight_max + REFUSALS_MAX + FILES_RESERVED)
-        .clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)
+    files.saturating_sub(in_flight_max + FILES_RESERVED).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)
 }
 
 /// The limit of open files after raising it; none where there is none.
