@@ -51,10 +51,11 @@ const CONNECTIONS_MIN: usize = 64;
 const BACKLOG: u32 = 4_096;
 /// One place in so many is for connections beyond the others, which are told so and closed: a client that is left in the
 /// system's backlog instead takes itself for connected, and waits until some other's idle connection is over.
-const REFUSALS_SHARE: usize = 16;
+const REFUSALS_SHARE: usize = 4;
 /// How long such a connection may take for the head of its request, and as long for its body; and how many bytes of that
 /// are read before it is answered, as not every client reads an answer while it still writes.
-const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
+const REFUSAL_TIME_MAX: Duration = Duration::from_millis(250);
+const REFUSAL_HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(2);
 const REFUSAL_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// What is answered on them all the same: a server that is busy is not one to be restarted.
 const NEVER_REFUSED: &[&str] = &["/livez", "/readyz", "/metrics"];
@@ -156,35 +157,27 @@ struct Place {
 }
 
 impl Rooms {
-    /// A place, when there is one.
+    /// The best place that is free, when one is.
     async fn place(&self) -> Place {
-        let free = "the semaphore is never closed";
+        let open = "the semaphore is never closed";
         tokio::select! {
             biased;
             permit = self.guests.clone().acquire_owned() => {
-                Place { is_refused: false, _permit: permit.expect(free) }
+                Place { is_refused: false, _permit: permit.expect(open) }
             }
             permit = self.refused.clone().acquire_owned() => {
-                Place { is_refused: true, _permit: permit.expect(free) }
+                Place { is_refused: true, _permit: permit.expect(open) }
             }
-        }
-    }
-
-    /// The better place that has become free meanwhile.
-    fn better(&self, place: Place) -> Place {
-        match self.guests.clone().try_acquire_owned() {
-            Ok(permit) if place.is_refused => Place { is_refused: false, _permit: permit },
-            _ => place,
         }
     }
 }
 
-/// The next connection, when there is room for one.
+/// The next connection that there is room for.
 async fn accept(listener: &TcpListener, rooms: &Rooms, clock: &dyn EngineClock) -> (TcpStream, Place) {
-    let place = rooms.place().await;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, rooms.better(place)),
+            // Not before it has come: a place may be free by then.
+            Ok((stream, _)) => return (stream, rooms.place().await),
             // The client has gone again.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -215,9 +208,10 @@ async fn welcome(stream: TcpStream, tls: Option<TlsAcceptor>, parts: Parts, _pla
     };
     let stream = Box::pin(impatient(stream));
     let Some(tls) = tls else { return converse(stream, peer, parts).await };
+    let time_max = if parts.is_refused { REFUSAL_HANDSHAKE_TIME_MAX } else { HANDSHAKE_TIME_MAX };
     let handshake = tokio::select! {
         handshake = tls.accept(stream) => handshake,
-        () = parts.clock.sleep(HANDSHAKE_TIME_MAX) => return,
+        () = parts.clock.sleep(time_max) => return,
         () = parts.stop.cancelled() => return,
     };
     match handshake {
