@@ -331,8 +331,8 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) | StoreError::Closed => {
                 tracing::warn!(%error, "a request failed because of the database");
                 let detail = text(
-                    "Không có gì được ghi. Hãy gửi lại yêu cầu sau ít giây.",
-                    "Nothing was written. Send the request again in a few seconds.",
+                    "Máy chủ không biết chắc yêu cầu đã được ghi hay chưa. Hãy gửi lại sau ít giây; với cùng Idempotency-Key thì không có gì bị ghi hai lần.",
+                    "The server does not know for sure whether the request was written. Send it again in a few seconds; with the same Idempotency-Key nothing is written twice.",
                 );
                 Self::new(Kind::Unavailable, detail).retry_after(5)
             }
