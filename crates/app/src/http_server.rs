@@ -73,7 +73,7 @@ pub struct HttpServer {
 
 impl HttpServer {
     /// Takes the port.
-    pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
+    pub fn bind(address: SocketAddr) -> anyhow::Result<Self> {
         match listen(address) {
             Ok(listener) => {
                 let address = listener.local_addr()?;
