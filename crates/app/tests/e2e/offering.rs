@@ -18,7 +18,10 @@ use crate::ledger::{Ledger, below};
 
 /// Between two looks how much is due.
 const TICK: Duration = Duration::from_millis(5);
-/// Every request is answered within this, one way or another: the server gives them a minute.
+/// How long a publisher waits, as any does: where more connections come than the system keeps for a server, it drops
+/// their first packets, and sends them again for two minutes.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(30);
+/// Every request is answered or given up within this, one way or another: the server gives them a minute.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(90);
 
 /// What those who share a journal work with. It is not synced: the machine does not crash, and what is measured is the
@@ -55,7 +58,10 @@ impl Offering {
         let key = format!("{}-{number}", self.name);
         let payload: Value = json!({"id": key, "padding": self.paddings[number % self.paddings.len()]});
         let began = self.clock.monotonic();
-        let answer = self.api.publish_with_key(crate::api::STORE, &key, &payload).await;
+        let answer = tokio::select! {
+            answer = self.api.publish_with_key(crate::api::STORE, &key, &payload) => answer,
+            () = self.clock.sleep(GIVEN_UP_AFTER) => None,
+        };
         if let Some(event) = self.ledger.note(answer) {
             self.journal.lock().write_all(format!("{event}\n").as_bytes()).expect("written");
             self.ledger.note_latency(self.clock.monotonic().saturating_sub(began));

@@ -25,7 +25,7 @@ const OVERLOAD: usize = 4;
 /// What the server may have in memory then, in a build for tests.
 const MEMORY_MAX_MIB: usize = 1_024;
 /// Of a hundred that are taken in, 99 wait no longer, with a machine of two cores for both sides.
-const LATENCY_MAX: Duration = Duration::from_secs(30);
+const LATENCY_MAX: Duration = Duration::from_secs(20);
 
 /// The most that a process ever had in memory, in MiB; `None` where the system does not tell.
 fn memory_peak_mib(server: &Server) -> Option<usize> {
@@ -66,9 +66,8 @@ async fn more_is_offered_than_is_taken(home: Home, span: Duration) {
         "{:?}",
         memory_peak_mib(&server)
     );
-    // The last of a hundred may be one whose first packets the system dropped before the server could see them, and which
-    // its own system sent again after a minute.
     assert!(ledger.latency(99) < LATENCY_MAX, "{:?}", ledger.latency(99));
+    assert!(balance.broken * 5 < offered, "most are answered, one way or another: {balance}");
     server.stop().await;
 }
 
