@@ -35,11 +35,12 @@ fn memory_peak_mib(server: &Server) -> Option<usize> {
     Some(kib / 1_024)
 }
 
-async fn more_is_offered_than_is_taken(home: Home, span: Duration) {
+async fn more_is_offered_than_is_taken(span: Duration) {
     let (seed, dice) = dice();
     let ledger = Ledger::open_with_payloads(PAYLOAD_MAX);
     let receiver = ledger.receiver(&dice, 0).await;
-    let home = patient(home);
+    // With places for some hundred connections, so that there is too much soon.
+    let home = patient(Home::new().run_by(&["/bin/sh", "-c", "ulimit -n 1500 && exec \"$0\" \"$@\""]));
     let server = home.serve().await;
     server.api().set_up(&receiver.https_url("/hook")).await;
     let taken = ledger.take_what_is_given(&server.api(), CAPACITY_PUBLISHERS, CAPACITY_SPAN, seed).await;
@@ -73,15 +74,13 @@ async fn more_is_offered_than_is_taken(home: Home, span: Duration) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_much_is_refused_and_what_is_taken_in_is_delivered() {
-    // With places for some hundred connections, so that there is too much soon.
-    let home = Home::new().run_by(&["/bin/sh", "-c", "ulimit -n 1500 && exec \"$0\" \"$@\""]);
-    more_is_offered_than_is_taken(home, Duration::from_secs(4)).await;
+    more_is_offered_than_is_taken(Duration::from_secs(4)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "make soak"]
 async fn soak_a_minute_of_too_much_is_refused_and_what_is_taken_in_is_delivered() {
-    more_is_offered_than_is_taken(Home::new(), Duration::from_mins(1)).await;
+    more_is_offered_than_is_taken(Duration::from_mins(1)).await;
 }
 
 /// Open files that leave a server room for [`CONNECTIONS`] and what it refuses.
