@@ -331,8 +331,8 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) | StoreError::Closed => {
                 tracing::warn!(%error, "a request failed because of the database");
                 let detail = text(
-                    "Không có gì được ghi. Hãy gửi lại yêu cầu sau ít giây.",
-                    "Nothing was written. Send the request again in a few seconds.",
+                    "Máy chủ không biết chắc yêu cầu đã được ghi hay chưa. Hãy gửi lại sau ít giây; với cùng Idempotency-Key thì không có gì bị ghi hai lần.",
+                    "The server does not know for sure whether the request was written. Send it again in a few seconds; with the same Idempotency-Key nothing is written twice.",
                 );
                 Self::new(Kind::Unavailable, detail).retry_after(5)
             }
@@ -384,6 +384,17 @@ impl Problem {
         let detail = text(
             "Quá nhiều sự kiện đang chờ ghi. Hãy gửi lại sau.",
             "Too many events are waiting to be written. Send the request again later.",
+        );
+        Self::new(Kind::Overloaded, detail).retry_after(1)
+    }
+}
+
+impl Problem {
+    /// More connections are open than may be.
+    pub fn too_many_connections() -> Self {
+        let detail = text(
+            "Máy chủ đang có quá nhiều kết nối. Không có gì được ghi. Hãy gửi lại sau.",
+            "The server has too many connections. Nothing was written. Send the request again later.",
         );
         Self::new(Kind::Overloaded, detail).retry_after(1)
     }

@@ -97,7 +97,7 @@ impl Server {
         let certificate = config.tls.clone().map(ServerCertificate::load).transpose();
         let certificate = certificate.map_err(|problem| anyhow!(problem))?;
         let tls = certificate.as_ref().map(ServerCertificate::acceptor).transpose()?;
-        let http = HttpServer::bind(config.listen).await?.with_tls(tls);
+        let http = HttpServer::bind(config.listen)?.with_tls(tls);
         let metrics = measuring::start()?;
         let storage = Storage::open(&config).await?;
         let clock: Arc<dyn EngineClock> = Arc::new(storage.clock().await?);

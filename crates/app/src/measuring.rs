@@ -45,6 +45,10 @@ fn describe() {
     describe_counter!("bocau_events_accepted_total", "Events taken in and durable");
     describe_counter!("bocau_attempts_total", "Attempts made, by outcome");
     describe_counter!("bocau_results_total", "Results recorded, by the delivery's new status");
+    describe_counter!(
+        "bocau_connections_refused_total",
+        "Requests answered 503 because there were too many connections"
+    );
     describe_counter!("bocau_stale_results_total", "Results of claims that were no longer held");
     describe_counter!(
         "bocau_egress_blocked_total",

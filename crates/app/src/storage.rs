@@ -6,9 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use bocau_domain::Rng;
 use bocau_engine::{SystemClock, SystemRng};
-use bocau_store::postgres::{PostgresOptions, PostgresStore, PostgresUrl};
+use bocau_store::postgres::{PostgresOptions, PostgresUrl};
 use bocau_store::seal::MASTER_KEY_FILE;
-use bocau_store::sharded::{ShardedOptions, ShardedStore};
+use bocau_store::sharded::{self, ShardedOptions, ShardedStore};
 use bocau_store::sqlite::{self, DATABASE_FILE, SqliteOptions, SqliteStore};
 use bocau_store::{MasterKey, Store, StoreError};
 
@@ -33,9 +33,9 @@ impl Storage {
         let store: Arc<dyn Store> = if let Some(url) = &config.database_url {
             if config.database_shards.is_empty() {
                 let options = PostgresOptions::new(url.clone(), master_key.clone(), rng);
-                let opened =
-                    open_alone(PostgresOptions { migrates: config.migrate_on_start, ..options }).await;
-                Arc::new(opened.map_err(plain).with_context(|| format!("the database {url}"))?)
+                let options = PostgresOptions { migrates: config.migrate_on_start, ..options };
+                let opened = sharded::open_alone(options).await;
+                opened.map_err(plain).with_context(|| format!("the database {url}"))?
             } else {
                 Arc::new(open_shards(config, url, &master_key, &rng).await?)
             }
@@ -66,13 +66,6 @@ fn check_not_moved(config: &Config) -> anyhow::Result<()> {
             path.display()
         ),
     }
-}
-
-/// Opens a database that no others belong to.
-async fn open_alone(options: PostgresOptions) -> Result<PostgresStore, StoreError> {
-    let store = PostgresStore::open(options).await?;
-    store.check_alone().await?;
-    Ok(store)
 }
 
 /// Opens the databases that the configuration spreads stores over.

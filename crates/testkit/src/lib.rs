@@ -5,6 +5,7 @@
 //! - [`receiver`]: a scripted https server, with the certificates of [`tls`]; [`canary`] must never be called
 //! - [`resolver`]: a resolver that answers what the test says; [`name_server`] does so over DNS
 //! - [`database`]: a PostgreSQL database of its own; [`PostgresServer`]: a server of its own, to be stopped and started
+//! - [`fault_proxy`]: a network that breaks; [`disk_faults`]: a disk that fails, fills up or forgets (Linux)
 //! - [`flaky_store`]: a store that fails where the test says
 //! - [`harness`]: the engine over all of these; `app`: the HTTP API over the harness (with the feature `app`)
 //! - [`patience`]: the one cap on real time
@@ -14,6 +15,9 @@ pub mod app;
 pub mod canary;
 pub mod clock;
 pub mod database;
+#[cfg(target_os = "linux")]
+pub mod disk_faults;
+pub mod fault_proxy;
 pub mod flaky_store;
 pub mod harness;
 pub mod name_server;
@@ -28,6 +32,9 @@ pub use bocau_test_postgres::{Certificate as PostgresCertificate, Durability, Po
 pub use canary::CanaryListener;
 pub use clock::{SeededRng, SimClock};
 pub use database::TestDatabase;
+#[cfg(target_os = "linux")]
+pub use disk_faults::{DiskFault, DiskFaults, Image, PowerCut};
+pub use fault_proxy::{Fault, FaultProxy};
 pub use flaky_store::{FlakyStore, Verb};
 pub use harness::{EngineHarness, HarnessOptions};
 pub use name_server::{NameServer, Zone};

@@ -153,6 +153,18 @@ impl Api {
         answer["id"].as_str().expect("an id").to_owned()
     }
 
+    /// Publishes an order's change with a key, which may be repeated; none where no answer came.
+    pub(crate) async fn publish_with_key(&self, store: &str, key: &str, payload: &Value) -> Option<Answer> {
+        let event = json!({"type": "order.updated", "object_id": key, "payload": payload});
+        let request = Request::post(format!("{}/api/v1/stores/{store}/events", self.url))
+            .header("authorization", format!("Bearer {}", self.key))
+            .header("content-type", "application/json")
+            .header("idempotency-key", key)
+            .body(Full::new(Bytes::from(event.to_string())))
+            .expect("the request is well formed");
+        self.answer(request).await
+    }
+
     /// The first delivery of an event.
     pub(crate) async fn delivery_of(&self, event: &str) -> Value {
         let event = self.get(&format!("/api/v1/stores/{STORE}/events/{event}")).await.expect(200);

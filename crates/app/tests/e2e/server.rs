@@ -21,6 +21,8 @@ pub(crate) const KEY: &str = "bck_0123456789abcdef0123456789abcdef0123456789a";
 pub(crate) struct Home {
     dir: Arc<TempDir>,
     variables: Vec<(String, String)>,
+    /// What runs the program, where something does.
+    wrapper: Vec<String>,
 }
 
 impl Home {
@@ -28,7 +30,7 @@ impl Home {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         std::fs::write(dir.path().join("ca.pem"), TestCa::shared().pem()).expect("written");
-        Self { dir: Arc::new(dir), variables: Vec::new() }
+        Self { dir: Arc::new(dir), variables: Vec::new(), wrapper: Vec::new() }
             .with("BOCAU_LISTEN", "127.0.0.1:0")
             .with("BOCAU_BOOTSTRAP_API_KEY", KEY)
             .with("BOCAU_EGRESS_ALLOW", "127.0.0.0/8")
@@ -37,7 +39,8 @@ impl Home {
 
     /// Without any variable.
     pub(crate) fn bare() -> Self {
-        Self { dir: Arc::new(tempfile::tempdir().expect("a directory")), variables: Vec::new() }
+        let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+        Self { dir, variables: Vec::new(), wrapper: Vec::new() }
     }
 
     /// With this variable.
@@ -47,13 +50,21 @@ impl Home {
         self
     }
 
+    /// Run by this command, which ends with what it is to run.
+    pub(crate) fn run_by(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bocau"));
-        command.args(args).current_dir(self.dir.path()).env_clear();
+        let words = self.wrapper.iter().map(String::as_str);
+        let mut words = words.chain([env!("CARGO_BIN_EXE_bocau")]).chain(args.iter().copied());
+        let mut command = Command::new(words.next().expect("the program at least"));
+        command.args(words).current_dir(self.dir.path()).env_clear();
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -129,6 +140,11 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its API, with the platform key.

@@ -1,7 +1,10 @@
 //! The schema's steps, forward only. This program runs on its own schema and on newer ones.
 
+use std::time::Duration;
+
 use refinery::{Runner, embed_migrations};
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::connection::PostgresUrl;
 use super::errors::text_of;
@@ -14,6 +17,12 @@ embed_migrations!("migrations/postgres");
 const LOCK: i64 = 0x626f_6361_7500_0001;
 /// The oldest server that is known to do all that is asked of it.
 const SERVER_VERSION_MIN: i32 = 15_00_00;
+
+/// How long a step waits for the locks of its tables, and with it everybody who comes after it.
+const STEP_WAITS_MAX: Duration = Duration::from_secs(1);
+/// How long the others have between two turns, and how many turns there are.
+const BETWEEN_TURNS: Duration = Duration::from_secs(2);
+const TURNS_MAX: u32 = 40;
 
 /// The sealed value that tells which master key a database belongs to.
 pub(super) const CANARY: &str = "master_key";
@@ -29,11 +38,41 @@ pub(super) async fn migrate(url: &PostgresUrl, sealer: &Sealer, migrates: bool) 
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
     // Steps of a newer version are in the database and not here: that is no reason to abort.
     let runner = migrations::runner().set_abort_missing(false).set_abort_divergent(true);
-    runner.run_async(&mut client).await.map_err(|error| refused(&error))?;
+    take_steps(&runner, &mut client).await?;
     check_all_applied(&runner, &mut client).await?;
     check_master_key(&client, sealer).await?;
     // With the connection, the lock goes too.
     Ok(())
+}
+
+/// Takes the steps that are missing. A step that changes a table waits for whoever uses it, and everybody who comes
+/// later waits behind it: a report of an hour would stop all nodes for an hour. So it waits for a moment only, lets the
+/// others pass, and tries again.
+async fn take_steps(runner: &Runner, client: &mut Client) -> Result<()> {
+    client.batch_execute(&format!("SET lock_timeout = {}", STEP_WAITS_MAX.as_millis())).await?;
+    for turn in 1.. {
+        match runner.run_async(client).await {
+            Ok(_) => return Ok(()),
+            Err(error) if is_in_the_way(&error) && turn < TURNS_MAX => {
+                tracing::warn!(turn, "somebody uses a table that a step of the schema changes; trying again");
+                pause(BETWEEN_TURNS).await;
+            }
+            Err(error) => return Err(refused(&error)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a lock was not to be had in time.
+fn is_in_the_way(error: &refinery::Error) -> bool {
+    let cause =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<tokio_postgres::Error>());
+    cause.and_then(tokio_postgres::Error::code) == Some(&SqlState::LOCK_NOT_AVAILABLE)
+}
+
+#[expect(clippy::disallowed_methods, reason = "waits for other sessions of a real server")]
+async fn pause(span: Duration) {
+    tokio::time::sleep(span).await;
 }
 
 async fn check_version(client: &Client) -> Result<()> {

@@ -167,6 +167,13 @@ impl PostgresStore {
         Ok(Connection::new(self.work.get().await?))
     }
 
+    /// Lets go of the connections that nobody uses at the moment, so that new ones are made.
+    pub(crate) fn forget_connections(&self) {
+        for pool in [&self.lookups, &self.work] {
+            pool.retain(|_, _| false);
+        }
+    }
+
     /// Held by a verb that writes, so that closing waits for it.
     fn enter(&self) -> Result<SemaphorePermit<'_>> {
         self.inside.try_acquire().map_err(|_| StoreError::Closed)

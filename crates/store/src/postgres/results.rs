@@ -224,7 +224,7 @@ pub(super) async fn hold(tx: &Tx, wanted: &[(&StoreId, DeliveryId)]) -> Result<H
         "SELECT ",
         delivery_columns!(),
         ", d.store_id FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS n (store_id, id, place) \
-         JOIN stores s ON s.id = n.store_id AND s.deleted_at IS NULL AND s.standing IS DISTINCT FROM 'away' \
+         JOIN stores s ON s.id = n.store_id AND coalesce(s.deleted_at, 0) = 0 AND s.standing IS DISTINCT FROM 'away' \
          JOIN deliveries d ON d.store_id = n.store_id AND d.id = n.id AND d.id BETWEEN $3 AND $4 \
          LEFT JOIN webhooks w ON w.id = d.webhook_id ORDER BY n.place FOR UPDATE OF d"
     );

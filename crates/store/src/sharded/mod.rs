@@ -27,7 +27,7 @@ use std::sync::Arc;
 use bocau_domain::{AuditIds, StoreId};
 
 use crate::postgres::{HOME, PostgresOptions};
-use crate::{Result, StoreError};
+use crate::{Result, Store, StoreError};
 use directory::Directory;
 use part::{Opening, Part};
 pub use relocation::{MoveStep, ShardReport};
@@ -39,6 +39,17 @@ pub struct ShardedOptions {
     pub home: PostgresOptions,
     /// The shards, by the names that the directory keeps.
     pub shards: Vec<(String, PostgresOptions)>,
+}
+
+/// Opens one database that no others belong to, and watches it as those of several are: while it does not answer,
+/// its verbs fail at once.
+///
+/// # Errors
+///
+/// Those of [`crate::postgres::PostgresStore::open`]; [`StoreError::Refused`] where others belong to it.
+pub async fn open_alone(options: PostgresOptions) -> Result<Arc<dyn Store>> {
+    let part = Part::open_alone(options).await?;
+    Ok(part)
 }
 
 /// The store over several databases.

@@ -30,6 +30,7 @@ pub(super) enum State {
 
 /// One of the databases.
 pub(super) struct Part {
+    /// Empty where there is no other.
     name: String,
     url: PostgresUrl,
     state: watch::Sender<State>,
@@ -64,6 +65,16 @@ impl Part {
         let part = Self::new(HOME.to_owned(), url, State::Up(Arc::new(store)));
         part.watch(None);
         Ok((part, id))
+    }
+
+    /// Opens a database that no others belong to, which must answer.
+    pub(super) async fn open_alone(options: PostgresOptions) -> Result<Arc<Self>> {
+        let url = options.url.clone();
+        let store = PostgresStore::open(options).await?;
+        store.check_alone().await?;
+        let part = Self::new(String::new(), url, State::Up(Arc::new(store)));
+        part.watch(None);
+        Ok(part)
     }
 
     /// Opens a shard, at once where it answers and else when it does.
@@ -151,7 +162,8 @@ impl Part {
     }
 
     fn silent(&self, why: &str) -> StoreError {
-        StoreError::Unavailable(format!("the database {} does not answer: {why}", self.name))
+        let name = if self.name.is_empty() { String::new() } else { format!(" {}", self.name) };
+        StoreError::Unavailable(format!("the database{name} does not answer: {why}"))
     }
 
     fn watch(self: &Arc<Self>, opening: Option<Opening>) {
@@ -164,7 +176,11 @@ impl Part {
         self.state.send_if_modified(|state| {
             let next = match (&*state, found) {
                 (State::Up(_), Ok(_)) | (State::Down(None, _), Ok(None)) => return false,
-                (State::Down(Some(store), _), Ok(_)) => State::Up(store.clone()),
+                (State::Down(Some(store), _), Ok(_)) => {
+                    // Whatever stood between here and there may have forgotten those that stand.
+                    store.forget_connections();
+                    State::Up(store.clone())
+                }
                 (State::Down(None, _), Ok(Some(store))) => State::Up(store),
                 (State::Up(store), Err(why)) => State::Down(Some(store.clone()), why),
                 (State::Down(store, _), Err(why)) => State::Down(store.clone(), why),
@@ -172,7 +188,7 @@ impl Part {
             match &next {
                 State::Up(_) => tracing::info!(shard = self.name, "the database answers again"),
                 State::Down(_, why) if matches!(state, State::Up(_)) => {
-                    tracing::error!(
+                    tracing::warn!(
                         shard = self.name,
                         why,
                         "the database does not answer; its stores wait for it"

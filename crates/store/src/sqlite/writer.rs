@@ -26,6 +26,10 @@ const GROUP_PARTS_MAX: usize = 2_000;
 /// Bytes of payload that one transaction takes, give or take the last command.
 const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Transactions that fail one after the other before the log is carried over once more: publishers come many a time
+/// while a disk is full.
+const FAILURES_BETWEEN_CARRYING: u32 = 64;
+
 /// Something to be written. It can be run again: its first run may be rolled back.
 trait Command: Send {
     fn parts(&self) -> usize;
@@ -139,6 +143,7 @@ impl Writer {
 
 fn write_all(connection: &Connection, sealer: &Sealer, mut messages: mpsc::Receiver<Message>) {
     let audit_ids = AuditIds::new(sealer.rng());
+    let mut failures = 0_u32;
     while let Some(first) = messages.blocking_recv() {
         let mut group = Group::default();
         group.take(first);
@@ -150,7 +155,23 @@ fn write_all(connection: &Connection, sealer: &Sealer, mut messages: mpsc::Recei
         if group.closes {
             messages.close();
         }
-        group.write(&|| Tx::new(connection, sealer, &audit_ids));
+        if group.write(&|| Tx::new(connection, sealer, &audit_ids)) {
+            failures = 0;
+            continue;
+        }
+        if failures.is_multiple_of(FAILURES_BETWEEN_CARRYING) {
+            carry_log_over(connection);
+        }
+        failures = failures.wrapping_add(1);
+    }
+}
+
+/// Of a disk that is full, the log may be what fills it. Carried over into the file, where most of its pages stand
+/// already, it can be written anew from its beginning.
+fn carry_log_over(connection: &Connection) {
+    let carried = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    if let Err(error) = carried {
+        tracing::debug!(%error, "the log could not be carried over either");
     }
 }
 
@@ -186,9 +207,10 @@ impl Group {
         self.parts < GROUP_PARTS_MAX && self.bytes < GROUP_BYTES_MAX && !self.closes
     }
 
-    fn write<'c>(mut self, begin: &dyn Fn() -> Tx<'c>) {
+    /// Whether the database took it.
+    fn write<'c>(mut self, begin: &dyn Fn() -> Tx<'c>) -> bool {
         if self.commands.is_empty() {
-            return;
+            return true;
         }
         let committed = match self.pass(&begin(), Pass::Straight) {
             // No part is to blame for a full disk; and where there is one part, we know the culprit.
@@ -200,6 +222,7 @@ impl Group {
         for command in self.commands {
             command.answer(committed.clone());
         }
+        !matches!(committed, Err(StoreError::Unavailable(_)))
     }
 
     fn pass(&mut self, tx: &Tx<'_>, pass: Pass) -> Result<()> {

@@ -10,7 +10,10 @@ mod reply;
 mod wire;
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -87,6 +90,7 @@ struct Script {
     standing: HashMap<String, Reply>,
     default: Option<Reply>,
     requests: Vec<Request>,
+    journal: Option<File>,
 }
 
 impl Receiver {
@@ -149,6 +153,15 @@ impl Receiver {
     /// What all other requests are answered; [`Reply::acknowledged`] unless set.
     pub fn default_reply(&self, reply: Reply) {
         self.shared.script.lock().default = Some(reply);
+    }
+
+    /// Writes the `webhook-id` of whatever arrives from now on into this file, a line each, before it is answered.
+    ///
+    /// # Panics
+    ///
+    /// Where the file cannot be made.
+    pub fn journal_to(&self, path: &Path) {
+        self.shared.script.lock().journal = Some(File::create_new(path).expect("a new file"));
     }
 
     /// All that has arrived, in its order.
@@ -215,6 +228,10 @@ impl Shared {
             request.number = script.requests.len();
             request.at = self.clock.as_ref().map(|clock| clock.now());
             let reply = script.reply_to(&request.path);
+            if let Some(journal) = &mut script.journal {
+                let line = format!("{}\n", request.header("webhook-id").unwrap_or_default());
+                journal.write_all(line.as_bytes()).expect("the journal takes it");
+            }
             script.requests.push(request);
             (reply, script.requests.len())
         };
