@@ -9,6 +9,7 @@ mod crash;
 mod database_tls;
 mod delivery;
 mod demo;
+mod hostile_receivers;
 mod inbox;
 mod keys;
 mod moving;
