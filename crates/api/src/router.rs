@@ -11,7 +11,7 @@ use bocau_domain::{NodeId, Scope};
 use bocau_engine::Engine;
 use bocau_store::MasterKey;
 use http::header::ACCEPT_LANGUAGE;
-use http::{HeaderName, Method};
+use http::{HeaderName, HeaderValue, Method};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
@@ -32,6 +32,11 @@ use crate::personal::PersonalFields;
 use crate::problem::{Kind, Language, Problem, text};
 use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::{answer_headers, docs, health, openapi, rate_limit, v1};
+
+/// The header that tells requests apart, in both directions.
+const REQUEST_ID: &str = "x-request-id";
+/// Bytes of an id that a client gives.
+const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// What the routes work with.
 pub struct ApiParts {
@@ -277,7 +282,7 @@ pub fn router(mut parts: ApiParts) -> Router {
 
 /// Routes with what surrounds them.
 pub(crate) fn surround(routes: Router<Api>, api: Api) -> Router {
-    let request_id = HeaderName::from_static("x-request-id");
+    let request_id = HeaderName::from_static(REQUEST_ID);
     routes
         .method_not_allowed_fallback(no_such_method)
         // Every route reads its body itself, within a limit of its own.
@@ -288,7 +293,20 @@ pub(crate) fn surround(routes: Router<Api>, api: Api) -> Router {
         .layer(from_fn_with_state(api.clone(), answer_headers::add))
         .layer(PropagateRequestIdLayer::new(request_id.clone()))
         .layer(SetRequestIdLayer::new(request_id, RandomRequestId(api.clone())))
+        .layer(from_fn(drop_odd_request_id))
         .with_state(api)
+}
+
+/// Takes away an id that a client gave its request and that is fit for no log: the request gets one of ours.
+async fn drop_odd_request_id(mut request: Request, next: Next) -> Response {
+    let is_odd = |id: &HeaderValue| {
+        !(1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) || !id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    let ids = request.headers().get_all(REQUEST_ID);
+    if ids.iter().count() > 1 || ids.iter().any(is_odd) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    next.run(request).await
 }
 
 /// Gives a request that brings no id of its own a random one.

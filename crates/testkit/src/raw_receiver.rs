@@ -14,11 +14,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::patience::capped;
+use crate::patience::within;
 use crate::tls::{Certificate, server_config};
 
 /// What is written at once of bytes that are repeated.
 const FLOOD_BYTES: usize = 64 * 1024;
+
+/// How long a client may hold a connection that is of no use: as long as a receiver may take nothing, and then some.
+const LEFT_ALONE_WITHIN: Duration = Duration::from_secs(45);
 
 /// What a raw receiver does on each connection, once a request has begun to arrive.
 #[derive(Debug, Clone)]
@@ -86,7 +89,8 @@ impl RawReceiver {
     pub async fn until_left_alone(&self, what: &str) {
         let mut open = self.open.subscribe();
         let closing = async { open.wait_for(|all| all.open == 0).await.is_ok() };
-        let is_closed = capped(closing, || format!("{what}: {:?}", self.connections())).await;
+        let is_closed =
+            within(LEFT_ALONE_WITHIN, closing, || format!("{what}: {:?}", self.connections())).await;
         assert!(is_closed, "the receiver holds the other end");
     }
 }
@@ -117,7 +121,7 @@ async fn accept_all(
 
 async fn serve(stream: TcpStream, tls: TlsAcceptor, answer: RawAnswer) -> io::Result<()> {
     let (mut reading, writing) = tokio::io::split(tls.accept(stream).await?);
-    let mut some = [0; 1024];
+    let mut some = [0; 256];
     if reading.read(&mut some).await? == 0 {
         return Ok(());
     }
@@ -134,7 +138,7 @@ async fn serve(stream: TcpStream, tls: TlsAcceptor, answer: RawAnswer) -> io::Re
 }
 
 async fn read_on(mut reading: ReadHalf<TlsStream<TcpStream>>) -> io::Result<()> {
-    let mut ignored = [0; 16 * 1024];
+    let mut ignored = vec![0; 16 * 1024];
     while reading.read(&mut ignored).await? > 0 {}
     Ok(())
 }

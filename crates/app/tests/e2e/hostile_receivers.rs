@@ -18,13 +18,14 @@ const ANSWERS: usize = 100;
 /// The most the server held since `before`, beyond it.
 fn assert_small_growth(server: &Server, before: u64, what: &str) {
     let grown = server.memory_kib("VmHWM").saturating_sub(before);
+    println!("{what}: grown by {grown} KiB");
     assert!(grown < GROWTH_KIB_MAX, "{what}: grown by {grown} KiB from {before} KiB");
 }
 
 /// Waits until each delivery of an event has ended, one way or another, and answers them.
 async fn ended(api: &Api, event: &str) -> Vec<Value> {
     let path = format!("/api/v1/stores/{STORE}/events/{event}");
-    look_for(Duration::from_secs(60), async || {
+    look_for(Duration::from_mins(1), async || {
         let event = api.get(&path).await.expect(200);
         let deliveries = event["deliveries"].as_array().expect("a list").clone();
         let has_ended = |row: &Value| row["status"] == "succeeded" || row["status"] == "failed";
@@ -67,6 +68,7 @@ fn paced(once: &[u8], repeated: &[u8]) -> RawAnswer {
 fn tricks_of_http1() -> Vec<(&'static str, RawAnswer, &'static [&'static str])> {
     let no_end: &[&str] = &["timeout"];
     let broken: &[&str] = &["protocol_error"];
+    let either: &[&str] = &["timeout", "protocol_error"];
     let huge_header = [b"x-a: ".as_slice(), &[b'x'; 8_000], b"\r\n"].concat();
     vec![
         (
@@ -79,14 +81,19 @@ fn tricks_of_http1() -> Vec<(&'static str, RawAnswer, &'static [&'static str])> 
         ("a head without an end", RawAnswer::flood(OK, &huge_header), broken),
         ("a header's name without an end", RawAnswer::flood(OK, b"xxxxxxxxxxxxxxxx"), broken),
         ("a status line without an end", RawAnswer::flood(b"HTTP/1.1 200 ", b"OK OK OK OK OK "), broken),
-        ("empty lines without an end", RawAnswer::flood(b"", b"\r\n"), &["protocol_error", "timeout"]),
+        ("empty lines without an end", RawAnswer::flood(b"", b"\r\n"), either),
         ("zeros", RawAnswer::flood(b"", &[0; 64]), broken),
         ("a body byte by byte", paced(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", b"x"), no_end),
         ("chunks of a byte", paced(CHUNKED, b"1\r\nx\r\n"), no_end),
         ("a chunk's extension without an end", RawAnswer::flood(&[CHUNKED, b"5;"].concat(), b"a=b;"), broken),
-        ("a chunk's size without an end", RawAnswer::flood(CHUNKED, b"0000000000000000"), broken),
+        ("a chunk's size without an end", RawAnswer::flood(CHUNKED, b"0000000000000000"), either),
         ("trailers without an end", RawAnswer::flood(&[CHUNKED, b"0\r\n"].concat(), b"x-a: b\r\n"), broken),
         ("silence", RawAnswer::then_silence(b""), no_end),
+        (
+            "1xx without an end, deaf",
+            RawAnswer { reads: false, ..RawAnswer::flood(b"", b"HTTP/1.1 102 Wait\r\n\r\n") },
+            no_end,
+        ),
         ("half a head", RawAnswer::then_silence(b"HTTP/1.1 200 OK\r\ncontent-le"), no_end),
         (
             "a head and silence",
@@ -150,13 +157,13 @@ fn tricks_of_http2() -> Vec<(&'static str, RawAnswer, &'static [&'static str])> 
         ("a head that unfolds", RawAnswer::then_silence(&after(&[bomb])), broken),
         (
             "empty data without an end",
-            RawAnswer::flood(&after(&[head.clone()]), &frame(DATA, 0, 1, b"")),
+            RawAnswer::flood(&after(std::slice::from_ref(&head)), &frame(DATA, 0, 1, b"")),
             either,
         ),
         (
             "data that is all padding",
             RawAnswer::flood(
-                &after(&[head.clone()]),
+                &after(std::slice::from_ref(&head)),
                 &frame(DATA, PADDED, 1, &[[255].as_slice(), &[0; 255]].concat()),
             ),
             either,
@@ -230,19 +237,20 @@ async fn tricks_of_receivers_end_in_time_with_bounded_memory_and_without_a_conne
         let event = api.publish("1").await;
         let deliveries = ended(&api, &event).await;
         assert_small_growth(&server, before, protocol);
+        let mut wrong = Vec::new();
         for (name, _, outcomes, webhook) in &receivers {
             let delivery = deliveries.iter().find(|row| row["webhook_id"] == *webhook).expect("one to each");
             let id = delivery["id"].as_str().expect("an id");
             let path = format!("/api/v1/stores/{STORE}/deliveries/{id}/attempts");
             let attempt = api.get(&path).await.expect(200)["data"][0].clone();
             let outcome = attempt["outcome"].as_str().expect("an outcome");
-            assert!(outcomes.contains(&outcome), "{protocol}, {name}: {attempt}");
             // The deadline, and what a busy machine adds.
-            assert!(
-                attempt["duration_ms"].as_u64().expect("a number") < 4_000,
-                "{protocol}, {name}: {attempt}"
-            );
+            let is_in_time = attempt["duration_ms"].as_u64().expect("a number") < 4_000;
+            if !outcomes.contains(&outcome) || !is_in_time {
+                wrong.push(format!("{protocol}, {name}: {attempt}"));
+            }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         for (name, receiver, ..) in &receivers {
             assert!(receiver.connections().came > 0, "{protocol}, {name}: nobody came");
             receiver.until_left_alone(name).await;
