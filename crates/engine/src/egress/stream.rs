@@ -4,6 +4,7 @@
 //! a receiver that asks for answers (HTTP/2's settings and pings) and never reads them would hold its socket for good.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio_io_timeout::TimeoutStream;
 const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 
 /// The connection.
+#[derive(Debug)]
 pub struct EgressStream(Pin<Box<TimeoutStream<TcpStream>>>);
 
 impl EgressStream {
@@ -24,6 +26,15 @@ impl EgressStream {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_STALL_MAX));
         Self(Box::pin(stream))
+    }
+
+    /// The receiver's address.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection has ended.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.get_ref().peer_addr()
     }
 }
 

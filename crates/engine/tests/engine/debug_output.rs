@@ -1,6 +1,6 @@
 //! What the values of the core print of themselves: whoever adds a `{:?}` to a log line gives no secret away by it.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 
 use bocau_domain::header::CustomHeader;
 use bocau_domain::{
@@ -23,7 +23,7 @@ struct Printed(String);
 
 impl Printed {
     fn print(&mut self, value: impl Debug) {
-        self.0.push_str(&format!("{value:?}\n{value:#?}\n"));
+        writeln!(self.0, "{value:?}\n{value:#?}").expect("a string takes all");
     }
 }
 
@@ -82,7 +82,7 @@ async fn no_value_of_the_core_prints_a_secret() {
     let url = format!("postgres://bocau:{DATABASE_PASSWORD}@db.example.vn/bocau");
     printed.print(url.parse::<PostgresUrl>().expect("a URL"));
     let broken = format!("postgres://bocau:{DATABASE_PASSWORD}@db.example.vn:port/bocau");
-    printed.print(broken.parse::<PostgresUrl>().err().expect("no URL"));
+    printed.print(broken.parse::<PostgresUrl>().expect_err("no URL"));
     printed.print(EngineOptions::default());
 
     let secrets = [webhook.secrets.current, rotated].map(|secret| {
