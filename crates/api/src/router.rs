@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use bocau_domain::{NodeId, Scope};
 use bocau_engine::Engine;
 use bocau_store::MasterKey;
-use http::{HeaderName, Method};
+use http::{HeaderName, HeaderValue, Method};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
@@ -31,6 +31,11 @@ use crate::personal::PersonalFields;
 use crate::problem::{Kind, Problem, text};
 use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::{around, docs, health, openapi, v1};
+
+/// The header that tells requests apart, in both directions.
+const REQUEST_ID: &str = "x-request-id";
+/// Bytes of an id that a client gives.
+const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// What the routes work with.
 pub struct ApiParts {
@@ -276,14 +281,27 @@ pub fn router(mut parts: ApiParts) -> Router {
 
 /// Routes with what surrounds them.
 pub(crate) fn surround(routes: Router<Api>, api: Api) -> Router {
-    let request_id = HeaderName::from_static("x-request-id");
+    let request_id = HeaderName::from_static(REQUEST_ID);
     // One layer of all, as each of a router's layers boxes every request once more.
     let around = ServiceBuilder::new()
+        .map_request(drop_odd_request_id)
         .layer(SetRequestIdLayer::new(request_id.clone(), RandomRequestId(api.clone())))
         .layer(PropagateRequestIdLayer::new(request_id))
         .layer(from_fn_with_state(api.clone(), around::answer))
         .layer(CatchPanicLayer::custom(panicked));
     routes.method_not_allowed_fallback(no_such_method).layer(around).with_state(api)
+}
+
+/// Takes away an id that a client gave its request and that is fit for no log: the request gets one of ours.
+fn drop_odd_request_id(mut request: Request) -> Request {
+    let is_odd = |id: &HeaderValue| {
+        !(1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) || !id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    let ids = request.headers().get_all(REQUEST_ID);
+    if ids.iter().count() > 1 || ids.iter().any(is_odd) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
 }
 
 /// Gives a request that brings no id of its own a random one.

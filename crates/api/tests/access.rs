@@ -246,6 +246,11 @@ async fn what_does_not_exist_is_a_problem_too() {
     let answer = app.get("/stores").header("x-request-id", "abc-1").send().await;
     assert_eq!(answer.headers.get("x-request-id").expect("an id"), "abc-1");
     assert!(app.get("/stores").send().await.headers.contains_key("x-request-id"));
+    for odd in ["", "a b", &"x".repeat(129)] {
+        let answer = app.get("/stores").header("x-request-id", odd).send().await;
+        let own = answer.headers.get("x-request-id").expect("an id").to_str().expect("ASCII");
+        assert!(own.len() == 32 && own != odd, "{odd:?}: {own}");
+    }
 }
 
 #[tokio::test]

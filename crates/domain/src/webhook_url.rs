@@ -225,29 +225,45 @@ const LOOPBACK_NAME: &str = "localhost";
 
 /// Names that mean inside, like every name without a dot.
 const INSIDE_NAMES: &[&str] = &[
-    "consul",        // service discovery, never delegated
-    "corp",          // never delegated because of its private use (ICANN, 2018)
-    "home",          // the same
-    "home.arpa",     // RFC 8375
-    "internal",      // set aside for private use (ICANN, 2024); clouds and containers use it
-    "intranet",      // RFC 6762, appendix G
-    "lan",           // RFC 6762, appendix G
-    "local",         // RFC 6762: multicast DNS; also cluster.local
-    "localdomain",   // what many systems call themselves
-    "mail",          // never delegated because of its private use (ICANN, 2018)
-    "metadata.goog", // GCP's metadata service
-    "private",       // RFC 6762, appendix G
-    "svc",           // Kubernetes, cut short by its search list
-    "test",          // RFC 6761, 6.2: a test network's own
+    "belkin",                  // what routers of that make call their network; never delegated
+    "cluster",                 // Kubernetes, never delegated
+    "consul",                  // service discovery, never delegated
+    "corp",                    // never delegated because of its private use (ICANN, 2018)
+    "docker",                  // gateway.docker and its like, never delegated
+    "domain",                  // the example of a thousand manuals, never delegated
+    "fritz.box",               // what routers of that make call their network
+    "home",                    // never delegated because of its private use (ICANN, 2018)
+    "home.arpa",               // RFC 8375
+    "internal",                // set aside for private use (ICANN, 2024); clouds and containers use it
+    "intranet",                // RFC 6762, appendix G
+    "lan",                     // RFC 6762, appendix G
+    "local",                   // RFC 6762: multicast DNS; also cluster.local
+    "localdomain",             // what many systems call themselves
+    "localdomain4",            // the same, in hosts files
+    "localdomain6",            // the same
+    "localnet",                // the same
+    "mail",                    // never delegated because of its private use (ICANN, 2018)
+    "metadata.goog",           // GCP's metadata service
+    "metadata.tencentyun.com", // Tencent Cloud's
+    "nomad",                   // service discovery, never delegated
+    "private",                 // RFC 6762, appendix G
+    "svc",                     // Kubernetes, cut short by its search list
+    "test",                    // RFC 6761, 6.2: a test network's own
+    "workgroup",               // what many systems call their network; never delegated
 ];
 
 /// Names that no network of an operator's makes reachable.
 const RESERVED_NAMES: &[&str] = &[
     "alt",     // RFC 9476
     "arpa",    // RFC 3172: infrastructure; RFC 9120
+    "bit",     // Namecoin
     "example", // RFC 6761, 6.5 (example.com and its like are ordinary names)
+    "exit",    // Tor, as “onion”
+    "gnu",     // GNU Name System
+    "i2p",     // I2P
     "invalid", // RFC 6761, 6.4
     "onion",   // RFC 7686
+    "zkey",    // GNU Name System
 ];
 
 /// Opened networks open the names that lead there, because what they resolve to is judged in any case.

@@ -7,6 +7,7 @@
 //! - [`lanes`]: one queue per webhook, so that a slow receiver delays nobody else
 //! - [`dispatch`]: takes deliveries out of the lanes and makes their attempts
 //! - [`sender`]: one attempt, from the request's headers to the judgement of the answer
+//! - `echo.rs`: what an answer says back of the request's secrets is masked
 //! - [`egress`]: the guard that decides where a connection may go, and the https transport
 //! - [`notices`]: hears what other nodes tell; [`config_poll`] asks what they may not have told
 //! - [`recorder`]: writes how attempts ended, many in one commit
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod config_poll;
 mod configuring;
 pub mod dispatch;
+mod echo;
 pub mod egress;
 mod engine;
 pub mod erasing;

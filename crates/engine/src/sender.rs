@@ -12,6 +12,7 @@ use futures_util::future::{Either, select};
 use secrecy::ExposeSecret as _;
 
 use crate::clock::EngineClock;
+use crate::echo::Echo;
 
 /// Bytes of an answer's body that the history keeps.
 pub const BODY_KEPT_MAX: usize = 16 * 1024;
@@ -72,7 +73,7 @@ pub enum SendError {
 
 /// The head of an answer whose body is still being read: what is known of it where the body never ends.
 #[derive(Debug, Default)]
-pub struct SeenHead(OnceLock<(u16, Vec<(String, String)>)>);
+pub struct SeenHead(pub(crate) OnceLock<(u16, Vec<(String, String)>)>);
 
 impl SeenHead {
     /// The head has come.
@@ -128,6 +129,9 @@ impl Sender {
             Err(refusal) => Some(Err(blocked(refusal))),
         };
         let duration = self.clock.monotonic().saturating_sub(started);
+        let echo = Echo::of(webhook);
+        let result = result.map(|result| result.map(|answer| echo.masked(answer)));
+        let head = echo.masked_head(head);
         let ended = End::of(result, head, policy.timeout, started_at + duration);
         AttemptRecord {
             claim: claimed.claim.clone(),

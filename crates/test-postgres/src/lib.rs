@@ -115,6 +115,11 @@ impl PostgresServer {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Where its data and its write-ahead log are.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
     /// Stops it; nobody is let in from here on.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 //! them. Nothing here waits on the machine's clock, except to give up where a test has gone wrong.
 //!
 //! - [`clock`]: a clock that only tests move, and seeded dice
-//! - [`receiver`]: a scripted https server, with the certificates of [`tls`]; [`canary`] must never be called
+//! - [`receiver`]: a scripted https server, with the certificates of [`tls`]; [`raw_receiver`]: one that writes whatever bytes;
+//!   [`canary`] must never be called
 //! - [`resolver`]: a resolver that answers what the test says; [`name_server`] does so over DNS
 //! - [`database`]: a PostgreSQL database of its own; [`PostgresServer`]: a server of its own, to be stopped and started
 //! - [`fault_proxy`]: a network that breaks; [`disk_faults`]: a disk that fails, fills up or forgets (Linux)
@@ -22,6 +23,7 @@ pub mod flaky_store;
 pub mod harness;
 pub mod name_server;
 pub mod patience;
+pub mod raw_receiver;
 pub mod receiver;
 pub mod resolver;
 pub mod tls;
@@ -38,6 +40,7 @@ pub use fault_proxy::{Fault, FaultProxy};
 pub use flaky_store::{FlakyStore, Verb};
 pub use harness::{EngineHarness, HarnessOptions};
 pub use name_server::{NameServer, Zone};
+pub use raw_receiver::{RawAnswer, RawReceiver};
 pub use receiver::{Gate, Receiver, ReceiverOptions, Reply, Request};
 pub use resolver::{DnsAnswer, FakeResolver};
 pub use tls::{Certificate, TestCa};

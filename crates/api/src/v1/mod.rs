@@ -20,8 +20,11 @@ pub mod stores;
 pub mod webhooks;
 pub mod words;
 
+use std::fmt;
+
 pub use crate::openapi::ProblemBody as ProblemRef;
-use serde::Serialize;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
@@ -36,14 +39,26 @@ pub struct PageView<T> {
     pub next_cursor: Option<String>,
 }
 
+/// A secret in an answer: whoever asked for it sees it, and no debug output does.
+pub(crate) fn revealed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
+}
+
 /// A name with its value.
-#[derive(Debug, Clone, Serialize, serde::Deserialize, ToSchema)]
+#[derive(Clone, Serialize, serde::Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeaderView {
     /// The header's name.
     pub key: String,
     /// The header's value.
     pub value: String,
+}
+
+/// Without the value, which may be a password.
+impl fmt::Debug for HeaderView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeaderView").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 /// Runs a change to its end on a task of its own: a caller that hangs up half-way leaves nothing half done.

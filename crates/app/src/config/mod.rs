@@ -130,8 +130,8 @@ const RATE_LIMIT_MAX: u32 = 1_000_000;
 /// Attempts in flight in all, at most.
 const IN_FLIGHT_MAX: usize = 10_000;
 
-/// Where settings are looked for.
-#[derive(Debug, Default)]
+/// Where settings are looked for. It prints nothing of itself: there are secrets among them.
+#[derive(Default)]
 pub struct Inputs {
     /// The file that was named; where none was, [`FILE_DEFAULT`].
     pub file: Option<PathBuf>,

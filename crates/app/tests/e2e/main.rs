@@ -13,6 +13,7 @@ mod delivery;
 mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
+mod hostile_receivers;
 mod inbox;
 mod keys;
 mod ledger;

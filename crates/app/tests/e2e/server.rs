@@ -152,6 +152,14 @@ impl Server {
         Api::new(&self.url, KEY)
     }
 
+    /// What the system says of its memory: `VmRSS` is what it holds, `VmHWM` the most it ever held.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn memory_kib(&self, what: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with(what)).expect("Linux says it");
+        line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }

@@ -102,7 +102,7 @@ fn check_host(host: &str) -> Result<(), UrlRefusal> {
     if host.ends_with('.') {
         return Err(UrlRefusal::TrailingDot);
     }
-    if ends_in_a_number(host) {
+    if ends_in_a_number(host) || ends_like_a_number(host) {
         // The standard library takes the plain form only: four decimal parts without leading zeros.
         return host.parse::<Ipv4Addr>().map(|_| ()).map_err(|_| UrlRefusal::AddressSpelling);
     }
@@ -119,10 +119,23 @@ fn check_ipv6(address: &str) -> Result<(), UrlRefusal> {
     address.parse::<Ipv6Addr>().map(|_| ()).map_err(|_| UrlRefusal::AddressSpelling)
 }
 
-/// Whether IDNA turns a character into ASCII or into nothing: then it only hides what the name is. (Letters
-/// with marks, as in Vietnamese, stay what they are.)
+/// Whether IDNA turns a character into ASCII or into nothing, or people read it as a part of a URL: then it only
+/// hides what the name is. (Letters with marks, as in Vietnamese, stay what they are.)
 fn is_disguised(character: char) -> bool {
-    !character.is_ascii() && idna::domain_to_unicode(character.encode_utf8(&mut [0; 4])).0.is_ascii()
+    !character.is_ascii()
+        && (looks_like_syntax(character)
+            || idna::domain_to_unicode(character.encode_utf8(&mut [0; 4])).0.is_ascii())
+}
+
+/// What no name needs, and people take for a dot, a colon, a slash, a backslash, `#`, `?` or `@`, or for a digit with a
+/// dot (Unicode Technical Standard 39, “confusables”).
+fn looks_like_syntax(character: char) -> bool {
+    matches!(character,
+        '\u{2d0}'..='\u{2d1}' | '\u{2f8}' | '\u{5c3}' | '\u{6d4}' | '\u{701}'..='\u{704}' | '\u{1735}' | '\u{2022}'
+        | '\u{2024}'..='\u{2027}' | '\u{2041}' | '\u{2044}' | '\u{2215}'..='\u{2216}' | '\u{2219}' | '\u{2236}'
+        | '\u{22c5}' | '\u{2488}'..='\u{249b}' | '\u{2571}'..='\u{2572}' | '\u{27cb}' | '\u{27cd}'
+        | '\u{29f5}'..='\u{29f9}' | '\u{2cf9}' | '\u{2e31}' | '\u{2e33}' | '\u{a4f8}' | '\u{a60e}' | '\u{a789}'
+        | '\u{10101}' | '\u{1d16d}')
 }
 
 /// Whether parsers take the host for an IPv4 address (WHATWG URL, “ends in a number checker”).
@@ -131,6 +144,14 @@ fn ends_in_a_number(host: &str) -> bool {
     let is_decimal = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
     let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
     is_decimal || hexadecimal.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Whether the last part begins with a digit of any script, as no public name does (RFC 6912, 2.1), or is made of
+/// digits alone, which some programs take for those of ASCII.
+fn ends_like_a_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or(host);
+    let is_foreign = !last.is_ascii() && last.chars().all(char::is_numeric);
+    is_foreign || (host.contains('.') && last.starts_with(char::is_numeric))
 }
 
 /// Judges what the parser made of the host.

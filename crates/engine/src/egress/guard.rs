@@ -22,6 +22,8 @@ use http::Uri;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::egress::stream::EgressStream;
+
 /// Addresses a name may have; a longer answer is refused.
 pub const ADDRESSES_MAX: usize = 64;
 /// Addresses that are tried one after the other.
@@ -164,13 +166,14 @@ impl Guard {
         if open.is_empty() { both.to_vec() } else { open }
     }
 
-    async fn connect(self, uri: Uri) -> Result<TokioIo<TcpStream>, ConnectError> {
+    async fn connect(self, uri: Uri) -> Result<TokioIo<EgressStream>, ConnectError> {
         let host = uri.host().ok_or(ConnectError::NoHost)?;
         let default_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
         let port = uri.port_u16().unwrap_or(default_port);
         if let Some(listener) = self.rules.inbox.filter(|_| is_inbox(&uri, host, port)) {
             let connected = connect_to(listener, true).await;
             return connected
+                .map(EgressStream::new)
                 .map(TokioIo::new)
                 .map_err(|detail| ConnectError::Connect { address: listener, detail });
         }
@@ -183,7 +186,7 @@ impl Guard {
                     let reason = AddressRefusal::OwnAddress;
                     return Err(ConnectError::Blocked { address: address.to_string(), reason });
                 }
-                Ok(stream) => return Ok(TokioIo::new(stream)),
+                Ok(stream) => return Ok(TokioIo::new(EgressStream::new(stream))),
                 Err(detail) => last = ConnectError::Connect { address: *address, detail },
             }
         }
@@ -230,7 +233,7 @@ async fn connect_to(address: SocketAddr, is_last: bool) -> Result<TcpStream, Str
 }
 
 impl tower::Service<Uri> for Guard {
-    type Response = TokioIo<TcpStream>;
+    type Response = TokioIo<EgressStream>;
     type Error = ConnectError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectError>> + Send>>;
 

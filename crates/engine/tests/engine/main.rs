@@ -1,5 +1,6 @@
 //! What the engine promises, over real connections and a real database, with time in the test's hand.
 
+mod debug_output;
 mod delivery;
 mod isolation;
 mod misbehaviour;

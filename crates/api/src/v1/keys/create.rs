@@ -7,7 +7,7 @@ use bocau_domain::limits::{API_KEYS_PER_OWNER_MAX, CONFIG_REQUEST_BYTES_MAX};
 use bocau_domain::{ApiKey, Owner, Scope, Scopes, Timestamp};
 use bocau_store::NotChanged;
 use http::{HeaderMap, StatusCode};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,7 +20,7 @@ use crate::problem::{Kind, Problem, text};
 use crate::refusals::invalid;
 use crate::router::Api;
 use crate::time::from_rfc3339;
-use crate::v1::{ProblemRef, words};
+use crate::v1::{ProblemRef, revealed, words};
 
 /// Characters of a key's name at most.
 const NAME_LENGTH_MAX: usize = 200;
@@ -47,7 +47,9 @@ pub struct CreatedKey {
     #[serde(flatten)]
     view: KeyView,
     /// `bck_…`. It is kept nowhere and cannot be shown again.
-    key: String,
+    #[serde(serialize_with = "revealed")]
+    #[schema(value_type = String)]
+    key: SecretString,
 }
 
 /// Makes a key of the platform, for every store. Needs an admin, or a platform key with `manage`.
@@ -104,7 +106,7 @@ async fn create(
     let hash = api.master_key().hash_api_key(token.expose_secret());
     match engine.store().create_api_key(key.clone(), hash, &caller.actor()).await? {
         Ok(()) => {
-            let created = CreatedKey { view: key.into(), key: token.expose_secret().to_owned() };
+            let created = CreatedKey { view: key.into(), key: token.clone() };
             Ok((StatusCode::CREATED, Json(created)))
         }
         Err(NotChanged::TooMany) => {

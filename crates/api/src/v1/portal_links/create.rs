@@ -9,7 +9,7 @@ use bocau_domain::limits::CONFIG_REQUEST_BYTES_MAX;
 use bocau_domain::{Role, Scope};
 use bocau_store::{LinkPurpose, SignInLink};
 use http::{HeaderMap, StatusCode};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,7 +22,7 @@ use crate::problem::Problem;
 use crate::refusals::invalid;
 use crate::router::Api;
 use crate::time::to_rfc3339;
-use crate::v1::{ProblemRef, words};
+use crate::v1::{ProblemRef, revealed, words};
 
 /// Minutes that a link may be used, unless the request says otherwise.
 const VALID_MINUTES_DEFAULT: u64 = 15;
@@ -47,7 +47,9 @@ pub struct NewPortalLink {
 #[schema(as = PortalLink)]
 pub struct PortalLinkView {
     /// Where to send the person's browser, or the address of a frame.
-    url: String,
+    #[serde(serialize_with = "revealed")]
+    #[schema(value_type = String)]
+    url: SecretString,
     /// From when on it does not open any more.
     #[schema(format = DateTime)]
     expires_at: String,
@@ -89,7 +91,7 @@ pub async fn create_portal_link(
         session_until: now + PORTAL_SESSION,
     };
     let view = PortalLinkView {
-        url: format!("{base_url}/portal#token={}", token.expose_secret()),
+        url: format!("{base_url}/portal#token={}", token.expose_secret()).into(),
         expires_at: to_rfc3339(link.expires_at),
     };
     let made = engine.store().create_sign_in_link(link, &caller.actor()).await?;

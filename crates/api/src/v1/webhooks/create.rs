@@ -7,7 +7,7 @@ use bocau_domain::limits::{CONFIG_REQUEST_BYTES_MAX, WEBHOOKS_PER_STORE_MAX};
 use bocau_domain::{PolicyOverrides, Scope, SigningSecret, SigningSecrets, Webhook};
 use bocau_store::NotChanged;
 use http::{HeaderMap, StatusCode};
-use secrecy::ExposeSecret as _;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ use crate::body::{given, read_json};
 use crate::path::Path;
 use crate::problem::{Kind, Problem, text};
 use crate::router::Api;
-use crate::v1::{HeaderView, ProblemRef};
+use crate::v1::{HeaderView, ProblemRef, revealed};
 
 /// A webhook to make.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -67,7 +67,9 @@ pub struct CreatedWebhook {
     #[serde(flatten)]
     webhook: WebhookView,
     /// `whsec_…`, of Standard Webhooks. `GET …/secret` shows it again.
-    secret: String,
+    #[serde(serialize_with = "revealed")]
+    #[schema(value_type = String)]
+    secret: SecretString,
 }
 
 /// Makes a webhook. Needs `manage`.
@@ -106,10 +108,8 @@ pub async fn create_webhook(
         created_at: now,
         updated_at: now,
     };
-    let created = CreatedWebhook {
-        secret: webhook.secrets.current.reveal().expose_secret().to_owned(),
-        webhook: view(&webhook, engine, true),
-    };
+    let created =
+        CreatedWebhook { secret: webhook.secrets.current.reveal(), webhook: view(&webhook, engine, true) };
     match engine.create_webhook(webhook, caller.actor()).await? {
         Ok(()) => Ok((StatusCode::CREATED, Json(created))),
         Err(NotChanged::TooMany) => {

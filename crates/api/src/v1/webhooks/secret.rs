@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use bocau_domain::{AuditAction, Scope, Timestamp, Webhook};
 use bocau_store::AuditNote;
 use http::header::CACHE_CONTROL;
-use secrecy::ExposeSecret as _;
+use secrecy::SecretString;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,14 +16,16 @@ use crate::path::Path;
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::time::to_rfc3339;
-use crate::v1::ProblemRef;
+use crate::v1::{ProblemRef, revealed};
 
 /// What a webhook's requests are signed with.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WebhookSecret)]
 pub struct SecretView {
     /// `whsec_…`, of Standard Webhooks.
-    secret: String,
+    #[serde(serialize_with = "revealed")]
+    #[schema(value_type = String)]
+    secret: SecretString,
     /// Until when the secret before it signs beside it.
     #[schema(required, format = DateTime)]
     previous_valid_until: Option<String>,
@@ -33,7 +35,7 @@ pub struct SecretView {
 pub(super) fn answer(webhook: &Webhook, now: Timestamp) -> impl IntoResponse + use<> {
     let previous = webhook.secrets.previous.as_ref().map(|(_, until)| *until).filter(|until| *until > now);
     let view = SecretView {
-        secret: webhook.secrets.current.reveal().expose_secret().to_owned(),
+        secret: webhook.secrets.current.reveal(),
         previous_valid_until: previous.map(to_rfc3339),
     };
     ([(CACHE_CONTROL, "no-store")], Json(view))
