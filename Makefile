@@ -17,7 +17,7 @@ DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/scripts dashboard/inde
 ON_POSTGRES := kind(test) & (package(bocau-engine) + package(bocau-api)) \
 	- test(=a_node_is_listed_with_what_it_says_of_itself)
 
-.PHONY: help run dashboard test lint lint-deploy deb fmt bench bench-long fuzz sbom soak
+.PHONY: help run dashboard test lint lint-deploy deb fmt bench bench-long fuzz sbom soak simulate mutants
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -96,6 +96,13 @@ soak: dashboard ## Kill, cut the power, break the network, overload and restore 
 	./xtask/install-test-tools.sh
 	$(CARGO) run --locked --quiet -p xtask -- with-postgres $(CARGO) nextest run --locked -p bocau --profile soak \
 		--run-ignored only -E '$(SOAK)'
+
+# The simulation of `make test` with more seeds; one that fails prints its log and the command that shows it again.
+SEEDS ?= 10000
+FROM ?= 1
+simulate: ## Take the engine through seeded troubles (SEEDS=10000 FROM=1)
+	BOCAU_SIMULATE_SEEDS=$(SEEDS) BOCAU_SIMULATE_FROM=$(FROM) $(CARGO) test --locked -p bocau-engine --test simulation -- \
+		--nocapture what_was_taken_in
 
 sbom: ## Write what the program is built from (CycloneDX) into target/bocau.cdx.json
 	$(CARGO) run --locked --quiet -p xtask -- sbom target/bocau.cdx.json

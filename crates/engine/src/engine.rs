@@ -426,6 +426,7 @@ impl Engine {
         // Another node may be the one that sends it.
         let (rows, clock) = (&*self.parts.store, &*self.parts.clock);
         let delivery = tokio::select! {
+            biased;
             delivery = result.wait() => delivery,
             delivery = test_wait::recorded(rows, clock, store, id), if rows.is_shared() => Some(delivery),
             () = self.parts.clock.sleep(patience) => None,

@@ -191,6 +191,7 @@ impl Writing {
             behind.get_or_insert_with(|| Behind::begin(&self.watchers.behind));
             tracing::warn!(%error, waiting = batch.len(), "results of attempts wait for the database");
             tokio::select! {
+                biased;
                 () = self.clock.sleep(patience) => patience = (patience * 2).min(RETRY_MAX),
                 () = stop.cancelled(), if !stop.is_cancelled() => {}
             }

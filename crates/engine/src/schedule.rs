@@ -2,7 +2,7 @@
 //!
 //! The store is its truth: losing an entry costs latency until the scheduler's next poll, never a delivery.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ struct Known {
     due: HashMap<WebhookId, Timestamp>,
     /// The same in the order of time.
     in_order: BTreeSet<(Timestamp, WebhookId)>,
-    stopped: HashSet<WebhookId>,
+    stopped: BTreeSet<WebhookId>,
     doubted: Vec<(WebhookId, ClaimRef)>,
 }
 
@@ -107,7 +107,7 @@ impl Schedule {
 
     /// The webhooks that have stopped since this was asked last.
     pub fn take_stopped(&self) -> Vec<WebhookId> {
-        self.known.lock().stopped.drain().collect()
+        std::mem::take(&mut self.known.lock().stopped).into_iter().collect()
     }
 
     /// These claims may be in the store although nobody here has what they hold: the database did not say how the

@@ -80,7 +80,9 @@ impl Scheduler {
             }
             let now = self.clock.now();
             let wait = self.schedule.next_after(now).map_or(POLL, |due| due.since(now).min(POLL));
+            // In this order, so that a simulation of the same seed runs the same way.
             tokio::select! {
+                biased;
                 () = self.schedule.changed() => {}
                 () = self.clock.sleep(wait.max(Duration::from_millis(1))) => {}
                 () = stop.cancelled() => {}

@@ -94,6 +94,12 @@ impl SimClock {
         time.wall = time.wall - span;
     }
 
+    /// How long it is until the next sleeper wakes; `None` where nobody sleeps.
+    pub fn next_wake(&self) -> Option<Duration> {
+        let time = self.0.time.lock();
+        time.sleepers.keys().next().map(|(wakes, _)| wakes.saturating_sub(time.monotonic))
+    }
+
     /// How many sleep.
     pub fn sleepers(&self) -> usize {
         self.0.time.lock().sleepers.len()

@@ -1,5 +1,6 @@
 //! A store that fails where the test says, over one that does not.
 
+pub mod between;
 mod subjects;
 
 use std::collections::HashSet;
@@ -20,6 +21,8 @@ use bocau_store::{
 };
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, watch};
+
+use between::Between;
 
 /// A verb of the store that can be made to fail, or several that go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,6 +74,8 @@ pub struct FlakyStore {
     failing: Mutex<HashSet<Verb>>,
     losing: Mutex<HashSet<Verb>>,
     is_cut_off: AtomicBool,
+    is_shared: bool,
+    between: Option<Arc<dyn Between>>,
     calls: watch::Sender<u64>,
     failures: watch::Sender<u64>,
 }
@@ -83,9 +88,16 @@ impl FlakyStore {
             failing: Mutex::default(),
             losing: Mutex::default(),
             is_cut_off: AtomicBool::new(false),
+            is_shared: false,
+            between: None,
             calls: watch::Sender::default(),
             failures: watch::Sender::default(),
         }
+    }
+
+    /// Over this store, of which it is said whether others share it, with `between` in the way of each call.
+    pub fn with_between(inner: Arc<dyn Store>, is_shared: bool, between: Arc<dyn Between>) -> Self {
+        Self { is_shared, between: Some(between), ..Self::new(inner) }
     }
 
     /// From now on these verbs answer [`StoreError::Unavailable`], and write nothing.
@@ -128,6 +140,9 @@ impl FlakyStore {
             self.failures.send_modify(|count| *count += 1);
             return Err(StoreError::Unavailable("the test says so".into()));
         }
+        if let Some(between) = &self.between {
+            between.going(verb).await?;
+        }
         Ok(&*self.inner)
     }
 
@@ -138,6 +153,19 @@ impl FlakyStore {
         }
         self.failures.send_modify(|count| *count += 1);
         answers.iter().map(|_| Err(StoreError::Unavailable("the test lost the answer".into()))).collect()
+    }
+
+    /// The same, after whatever stands between has had its way.
+    async fn heard_one<T>(&self, verb: Verb, answer: Result<T>) -> Result<T> {
+        match &self.between {
+            Some(between) => between.coming(verb).await.and(answer),
+            None => answer,
+        }
+    }
+
+    async fn heard_each<T>(&self, verb: Verb, answers: Vec<Result<T>>) -> Vec<Result<T>> {
+        let heard = self.heard_one(verb, Ok(())).await;
+        answers.into_iter().map(|answer| heard.clone().and(answer)).collect()
     }
 
     fn done<T>(&self, result: T) -> T {
@@ -222,31 +250,54 @@ impl Store for FlakyStore {
 
     async fn skip_waiting(&self, webhook: WebhookId, now: Timestamp) -> Result<usize> {
         let skipped = self.admit(Verb::Skip).await?.skip_waiting(webhook, now).await;
-        self.done(skipped)
+        self.heard_one(Verb::Skip, self.done(skipped)).await
     }
 
     async fn append(&self, submissions: Vec<Submission>) -> Vec<Result<Appended>> {
         match self.admit(Verb::Append).await {
-            Ok(store) => self.heard(Verb::Append, self.done(store.append(submissions).await)),
+            Ok(store) => {
+                let sent = self.between.as_ref().map(|_| submissions.clone());
+                let answers = self.done(store.append(submissions).await);
+                if let (Some(between), Some(sent)) = (&self.between, sent) {
+                    between.appended(&sent, &answers);
+                }
+                self.heard_each(Verb::Append, self.heard(Verb::Append, answers)).await
+            }
             Err(error) => submissions.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 
     async fn record(&self, records: Vec<AttemptRecord>) -> Vec<Result<Recorded>> {
         match self.admit(Verb::Record).await {
-            Ok(store) => self.heard(Verb::Record, self.done(store.record(records).await)),
+            Ok(store) => {
+                let sent = self.between.as_ref().map(|_| records.clone());
+                let answers = self.done(store.record(records).await);
+                if let (Some(between), Some(sent)) = (&self.between, sent) {
+                    between.recorded(&sent, &answers);
+                }
+                self.heard_each(Verb::Record, self.heard(Verb::Record, answers)).await
+            }
             Err(error) => records.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>> {
+        let now = request.now;
         let claimed = self.admit(Verb::Claim).await?.claim(request).await;
-        self.done(claimed)
+        if let (Some(between), Ok(claimed)) = (&self.between, &claimed) {
+            between.claimed(now, claimed);
+        }
+        self.heard_one(Verb::Claim, self.done(claimed)).await
     }
 
     async fn release(&self, claims: Vec<ClaimRef>) -> Result<()> {
-        let released = self.admit(Verb::Release).await?.release(claims).await;
-        self.done(released)
+        let store = self.admit(Verb::Release).await?;
+        let named = self.between.as_ref().map(|_| claims.clone());
+        let released = store.release(claims).await;
+        if let (Some(between), Some(named), Ok(())) = (&self.between, named, &released) {
+            between.released(&named);
+        }
+        self.heard_one(Verb::Release, self.done(released)).await
     }
 
     async fn due_webhooks(&self) -> Result<Vec<DueWebhook>> {
@@ -264,7 +315,7 @@ impl Store for FlakyStore {
 
     async fn request_resend(&self, store: &StoreId, id: DeliveryId, now: Timestamp) -> Result<Resend> {
         let asked = self.admit(Verb::Resend).await?.request_resend(store, id, now).await;
-        self.done(asked)
+        self.heard_one(Verb::Resend, self.done(asked)).await
     }
 
     async fn find_event(&self, store: &StoreId, id: EventId) -> Result<Option<Event>> {
@@ -332,7 +383,7 @@ impl Store for FlakyStore {
     }
 
     fn is_shared(&self) -> bool {
-        self.inner.is_shared()
+        self.is_shared || self.inner.is_shared()
     }
 
     fn commits_at_once(&self) -> usize {

@@ -65,6 +65,16 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// The path of a database without a file.
+#[cfg(feature = "in-memory")]
+pub(super) const IN_MEMORY: &str = ":memory:";
+
+/// A connection to an empty database without a file.
+#[cfg(feature = "in-memory")]
+pub(super) fn open_in_memory() -> Result<Connection> {
+    open(Path::new(IN_MEMORY))
+}
+
 /// A connection that reads and cannot write.
 pub(super) fn open_reader(path: &Path) -> Result<Connection> {
     let connection = open(path)?;

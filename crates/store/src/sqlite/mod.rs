@@ -14,6 +14,8 @@ mod connection;
 mod erasure;
 mod errors;
 mod figures;
+#[cfg(feature = "in-memory")]
+mod in_memory;
 mod inboxes;
 mod journal;
 mod keys;

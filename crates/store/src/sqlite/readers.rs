@@ -20,15 +20,26 @@ const READ_QUEUE_MAX: usize = 256;
 /// Steps of SQLite's machine between two looks at the clock.
 const STEPS_BETWEEN_LOOKS: i32 = 100_000;
 
-type Job = Box<dyn FnOnce(&Connection) + Send>;
+pub(super) type Job = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The way to the readers' threads.
 pub(super) struct Readers {
     lookups: Mutex<Option<mpsc::Sender<Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Where there are no threads: whoever wants something looked up does it.
+    #[cfg(feature = "in-memory")]
+    desk: Option<Mutex<super::in_memory::ReaderDesk>>,
 }
 
 impl Readers {
+    /// Without threads: what is to be looked up is looked up by whoever wants it.
+    #[cfg(feature = "in-memory")]
+    pub(super) fn without_threads(connection: Arc<Mutex<Connection>>) -> Self {
+        let (lookups, received) = mpsc::channel(READ_QUEUE_MAX);
+        let desk = super::in_memory::ReaderDesk::new(connection, received);
+        Self { lookups: Mutex::new(Some(lookups)), threads: Mutex::default(), desk: Some(Mutex::new(desk)) }
+    }
+
     /// Threads whose look-ups are broken off after `look_up_max`, where there is such a limit.
     pub(super) fn start(path: &Path, count: usize, look_up_max: Option<Duration>) -> Result<Self> {
         let (lookups, received) = mpsc::channel(READ_QUEUE_MAX);
@@ -42,7 +53,12 @@ impl Readers {
                 .map_err(|error| StoreError::Unavailable(format!("no thread for a reader: {error}")))
         };
         let threads = (0..count.max(1)).map(start_one).collect::<Result<Vec<_>>>()?;
-        Ok(Self { lookups: Mutex::new(Some(lookups)), threads: Mutex::new(threads) })
+        Ok(Self {
+            lookups: Mutex::new(Some(lookups)),
+            threads: Mutex::new(threads),
+            #[cfg(feature = "in-memory")]
+            desk: None,
+        })
     }
 
     /// Runs a lookup on the first reader that is free.
@@ -62,6 +78,10 @@ impl Readers {
             drop(answer.send(found.unwrap_or_else(|panic| Err(panicked(&*panic)))));
         });
         lookups.send(job).await.map_err(|_| StoreError::Closed)?;
+        #[cfg(feature = "in-memory")]
+        if let Some(desk) = &self.desk {
+            desk.lock().look_up_waiting();
+        }
         answered.await.map_err(|_| StoreError::Closed)?
     }
 

@@ -31,7 +31,7 @@ const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 const FAILURES_BETWEEN_CARRYING: u32 = 64;
 
 /// Something to be written. It can be run again: its first run may be rolled back.
-trait Command: Send {
+pub(super) trait Command: Send {
     fn parts(&self) -> usize;
     fn bytes(&self) -> usize;
     fn run(&mut self, part: usize, tx: &Tx<'_>) -> Result<()>;
@@ -80,7 +80,7 @@ where
     }
 }
 
-enum Message {
+pub(super) enum Message {
     Write(Box<dyn Command>),
     Close,
 }
@@ -89,6 +89,9 @@ enum Message {
 pub(super) struct Writer {
     messages: mpsc::Sender<Message>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Where there is no thread: whoever wants something written does it.
+    #[cfg(feature = "in-memory")]
+    desk: Option<Mutex<super::in_memory::WriterDesk>>,
 }
 
 impl Writer {
@@ -98,7 +101,20 @@ impl Writer {
             .name("bocau-store-writer".into())
             .spawn(move || write_all(&connection, &sealer, received))
             .map_err(|error| StoreError::Unavailable(format!("no thread for the writer: {error}")))?;
-        Ok(Self { messages, thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            messages,
+            thread: Mutex::new(Some(thread)),
+            #[cfg(feature = "in-memory")]
+            desk: None,
+        })
+    }
+
+    /// Without a thread: what is to be written is written by whoever wants it, before they go on.
+    #[cfg(feature = "in-memory")]
+    pub(super) fn without_thread(connection: Arc<Mutex<Connection>>, sealer: Arc<Sealer>) -> Self {
+        let (messages, received) = mpsc::channel(WRITE_QUEUE_MAX);
+        let desk = super::in_memory::WriterDesk::new(connection, sealer, received);
+        Self { messages, thread: Mutex::default(), desk: Some(Mutex::new(desk)) }
     }
 
     /// Runs a verb as one part.
@@ -126,12 +142,23 @@ impl Writer {
         if self.messages.send(Message::Write(Box::new(command))).await.is_err() {
             return closed();
         }
+        #[cfg(feature = "in-memory")]
+        self.write_here();
         answered.await.unwrap_or_else(|_| closed())
+    }
+
+    #[cfg(feature = "in-memory")]
+    fn write_here(&self) {
+        if let Some(desk) = &self.desk {
+            desk.lock().write_waiting();
+        }
     }
 
     /// Ends the thread after what it has taken is durable.
     pub(super) async fn close(&self) {
         drop(self.messages.send(Message::Close).await);
+        #[cfg(feature = "in-memory")]
+        self.write_here();
         self.messages.closed().await;
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
@@ -145,17 +172,7 @@ fn write_all(connection: &Connection, sealer: &Sealer, mut messages: mpsc::Recei
     let audit_ids = AuditIds::new(sealer.rng());
     let mut failures = 0_u32;
     while let Some(first) = messages.blocking_recv() {
-        let mut group = Group::default();
-        group.take(first);
-        while group.has_room()
-            && let Ok(next) = messages.try_recv()
-        {
-            group.take(next);
-        }
-        if group.closes {
-            messages.close();
-        }
-        if group.write(&|| Tx::new(connection, sealer, &audit_ids)) {
+        if write_waiting(first, &mut messages, &|| Tx::new(connection, sealer, &audit_ids)) {
             failures = 0;
             continue;
         }
@@ -173,6 +190,25 @@ fn carry_log_over(connection: &Connection) {
     if let Err(error) = carried {
         tracing::debug!(%error, "the log could not be carried over either");
     }
+}
+
+/// Writes all that has arrived in one transaction, and answers each. Says whether the database took it.
+pub(super) fn write_waiting<'c>(
+    first: Message,
+    messages: &mut mpsc::Receiver<Message>,
+    begin: &dyn Fn() -> Tx<'c>,
+) -> bool {
+    let mut group = Group::default();
+    group.take(first);
+    while group.has_room()
+        && let Ok(next) = messages.try_recv()
+    {
+        group.take(next);
+    }
+    if group.closes {
+        messages.close();
+    }
+    group.write(begin)
 }
 
 #[derive(Default)]
@@ -403,7 +439,12 @@ mod tests {
             }))
             .expect("sets a hook");
         let (messages, received) = mpsc::channel(WRITE_QUEUE_MAX);
-        let writer = Writer { messages, thread: Mutex::new(None) };
+        let writer = Writer {
+            messages,
+            thread: Mutex::new(None),
+            #[cfg(feature = "in-memory")]
+            desk: None,
+        };
         let (one, two, rest, _) = tokio::join!(
             writer.run(|tx| insert(tx, 1)),
             writer.run(|tx| insert(tx, 2)),
