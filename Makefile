@@ -104,6 +104,18 @@ simulate: ## Take the engine through seeded troubles (SEEDS=10000 FROM=1)
 	BOCAU_SIMULATE_SEEDS=$(SEEDS) BOCAU_SIMULATE_FROM=$(FROM) $(CARGO) test --locked -p bocau-engine --test simulation -- \
 		--nocapture what_was_taken_in
 
+# Changes the code, one place at a time, and runs the tests that should notice: all of the domain; of the engine, one of so
+# many samples, which are dealt in turn (SAMPLE=7 takes another). Who survives is answered in docs/RELIABILITY.md.
+SAMPLE ?= 0
+SAMPLES ?= 25
+MUTANTS := $(CARGO) mutants --test-tool nextest --baseline skip --timeout 120 --no-shuffle --output target/mutants
+mutants: ## See whether the tests notice changes of the domain and of a sample of the engine (SAMPLE=0 of 25; an hour)
+	$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
+	mkdir -p target/mutants/domain target/mutants/engine
+	$(MUTANTS)/domain -p bocau-domain || true
+	$(MUTANTS)/engine -p bocau-engine --sharding round-robin --shard $(SAMPLE)/$(SAMPLES) || true
+	cat target/mutants/*/mutants.out/missed.txt target/mutants/*/mutants.out/timeout.txt
+
 sbom: ## Write what the program is built from (CycloneDX) into target/bocau.cdx.json
 	$(CARGO) run --locked --quiet -p xtask -- sbom target/bocau.cdx.json
 

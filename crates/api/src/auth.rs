@@ -108,6 +108,15 @@ impl Caller {
         }
     }
 
+    /// When what the caller may do ends for good: a key's own end, or a portal session's. People who have an account sign
+    /// in again.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match &self.0 {
+            Who::Key(own) => own.key.expires_at,
+            Who::Session(signed) => signed.user().is_none().then_some(signed.session.expires_at),
+        }
+    }
+
     /// Whether the caller's time is over, as far as is known of them.
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         match &self.0 {
@@ -181,6 +190,11 @@ impl Caller {
             "Only an admin or an API key of the platform may do this.",
         );
         Err(Problem::new(Kind::Forbidden, detail))
+    }
+
+    /// The same where the path names one thing of the platform: for whoever is confined to stores, it is not there.
+    pub fn require_platform_or(&self, scope: Scope, not_found: fn() -> Problem) -> Result<(), Problem> {
+        if self.own_stores().is_some() { Err(not_found()) } else { self.require(scope) }
     }
 
     /// As whom the audit log knows the caller.

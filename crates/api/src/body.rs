@@ -122,7 +122,7 @@ pub fn too_large(limit: usize) -> Problem {
 /// Bodies come as they are: a compressed one would have to be unpacked within a limit of its own.
 fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     let is_plain = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if headers.get(CONTENT_ENCODING).is_none_or(is_plain) {
+    if headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
         return Ok(());
     }
     let detail = text(

@@ -3,7 +3,6 @@
 //! received. Receivers get all of it, and the store keeps it; nothing here is about either. Payloads and bodies are in
 //! no log.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use bocau_domain::header::MASK;
@@ -33,21 +32,23 @@ impl PersonalFields {
     }
 
     /// What somebody answered, or sent. Where it is no JSON (HTML, a form, JSON that was cut off) and seems to name such
-    /// a field, all of it is masked.
+    /// a field, or may name it by escapes, all of it is masked.
     pub fn mask_body(&self, body: String) -> String {
         if self.0.is_empty() {
             return body;
         }
         match self.mask_json(&body) {
             Ok(masked) => masked,
-            Err(_) if self.seems_named_in(&body) => MASK.to_owned(),
+            Err(_) if self.seems_named_in(&body) || body.contains("\\u") => MASK.to_owned(),
             Err(_) => body,
         }
     }
 
-    fn has(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
-        self.0.contains(&name)
+    /// Whether a member's name, as JSON, is one of them. Of a name that is no text (half of a surrogate pair) nobody
+    /// knows.
+    fn has(&self, name: &RawValue) -> bool {
+        let name = serde_json::from_str::<String>(name.get()).map(|name| name.to_lowercase());
+        name.map_or(true, |name| self.0.contains(&name))
     }
 
     /// Whether a text that is not read has the name of a field in it, and a value to it.
@@ -67,10 +68,10 @@ impl PersonalFields {
                     if place > 0 {
                         out.push(',');
                     }
-                    out.push_str(&serde_json::to_string(&name)?);
+                    out.push_str(name.get());
                     out.push(':');
                     let is_nothing = matches!(value.get(), "null" | "\"\"");
-                    if self.has(&name) && !is_nothing {
+                    if self.has(name) && !is_nothing {
                         push_mask(out);
                     } else {
                         self.write(value, depth + 1, out)?;
@@ -88,8 +89,8 @@ impl PersonalFields {
                 }
                 out.push(']');
             }
-            // JSON or a form within a string.
-            Some(b'"') if self.seems_named_in(text) => push_mask(out),
+            // JSON or a form within a string, whose own escapes are escaped once more.
+            Some(b'"') if self.seems_named_in(text) || text.contains("\\\\u") => push_mask(out),
             _ => out.push_str(text),
         }
         Ok(())
@@ -103,7 +104,7 @@ fn push_mask(out: &mut String) {
 }
 
 /// The members of an object as they stand there, repeated names too.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -118,8 +119,8 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
                 let mut members = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-                    members.push((Cow::Owned(name), value));
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
                 }
                 Ok(Members(members))
             }
@@ -148,7 +149,14 @@ mod tests {
                 r#"{"a":[{"b":{"tel":"••••••"}},{"tel":null},{"tel":""}]}"#,
             ),
             (r#"{"tel":"1","tel":"2"}"#, r#"{"tel":"••••••","tel":"••••••"}"#),
-            (r#"{"t\u0065l":"1"}"#, r#"{"tel":"••••••"}"#),
+            (r#"{"t\u0065l":"1"}"#, r#"{"t\u0065l":"••••••"}"#),
+            // Half of a surrogate pair, which is no text.
+            (
+                r#"{"\ud800":1,"a":{"\udc00":[2],"tel":3}}"#,
+                r#"{"\ud800":"••••••","a":{"\udc00":"••••••","tel":"••••••"}}"#,
+            ),
+            (r#"{"s":"\ud800"}"#, r#"{"s":"\ud800"}"#),
+            (r#"{"echo":"{\"t\\u0065l\":\"0989898990\"}"}"#, r#"{"echo":"••••••"}"#),
             // Numbers that a parser would round, and escapes, stay as they are.
             (
                 r#"{"n":12345678901234567890.10,"s":"\u0041\/"}"#,
@@ -165,12 +173,15 @@ mod tests {
 
     #[test]
     fn a_body_that_is_no_json_is_masked_whole_where_it_seems_to_name_a_field() {
+        let readable = r#"{"t\u0065l":"0989898990","\ud800":1}"#;
+        assert!(!fields().mask_body(readable.to_owned()).contains("0989898990"));
         for (given, shown) in [
             ("OK", "OK"),
             ("<html>Không tìm thấy</html>", "<html>Không tìm thấy</html>"),
             ("<p>Tel: 0989898990</p>", MASK),
             ("tel=0989898990&id=1", MASK),
             (r#"{"id":1,"tel":"0989898990","cut"#, MASK),
+            (r#"{"t\u0065l":"0989898990","cut"#, MASK),
         ] {
             assert_eq!(fields().mask_body(given.to_owned()), shown, "{given}");
         }

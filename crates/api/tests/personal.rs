@@ -155,3 +155,20 @@ async fn an_attempt_in_flight_is_waited_for_and_its_answer_erased() {
     assert_eq!((history[0].response_body.len(), history[0].status_code), (0, Some(500)));
     assert_eq!(row.state.reason, Some(bocau_domain::Reason::ObjectErased));
 }
+
+#[tokio::test]
+async fn a_name_that_is_no_text_is_shown_to_viewers_with_its_value_masked() {
+    let app = with_fields().await;
+    let reader = app.key(Some("552"), &[Scope::Read], None).await;
+    let body =
+        r#"{"type":"order.created","object_id":"1","payload":{"\ud800":"0336965825","a":{"\udfff":[1]}}}"#;
+    let call = app.call(http::Method::POST, "/api/v1/stores/552/events").body(body.to_owned());
+    let id = call.send().await.expect(202)["id"].as_str().expect("an id").to_owned();
+    let shown = app.get(&format!("/stores/552/events/{id}")).key(&reader).send().await;
+    assert_eq!(shown.status, 200);
+    let text = String::from_utf8_lossy(&shown.body);
+    assert!(
+        text.contains(r#"{"\ud800":"••••••","a":{"\udfff":"••••••"}}"#) && !text.contains(PHONE),
+        "{text}"
+    );
+}

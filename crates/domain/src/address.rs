@@ -90,6 +90,13 @@ impl EgressRules {
         self.opens(Ipv4Addr::LOCALHOST.into()) || self.opens(Ipv6Addr::LOCALHOST.into())
     }
 
+    /// Whether names that mean a network inside may be used: one is open that is not this machine's loopback alone.
+    pub fn opens_inside_names(&self) -> bool {
+        let is_loopback =
+            |network: &IpNet| network.network().is_loopback() && network.broadcast().is_loopback();
+        !self.allowed.iter().all(is_loopback)
+    }
+
     fn opens(&self, ip: IpAddr) -> bool {
         self.allowed.iter().any(|network| network.contains(&ip))
     }

@@ -1,7 +1,7 @@
 //! Headers of a webhook's own (Thông tin header): sent along with every attempt, and never able to change what
 //! the request is or to pass for ours.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::limits::{HEADER_NAME_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADERS_MAX};
 
@@ -101,6 +101,13 @@ impl CustomHeader {
         check_name(name, prefix)?;
         check_value(value)?;
         Ok(Self { name: name.to_owned(), value: SecretString::from(value) })
+    }
+
+    /// Judges the header again before an attempt: what is ours, and what belongs to the connection, may have changed
+    /// since it was taken.
+    pub fn judge(&self, prefix: &str) -> Result<(), HeaderRefusal> {
+        check_name(&self.name, prefix)?;
+        check_value(self.value.expose_secret())
     }
 
     /// All headers of a webhook, given as names and values. The error has the index of the culprit: the second

@@ -274,7 +274,7 @@ fn judge_name(name: &str, rules: &EgressRules) -> Result<(), UrlRefusal> {
         return if rules.opens_loopback_names() { Ok(()) } else { Err(UrlRefusal::InsideName) };
     }
     let means_inside = !name.contains('.') || INSIDE_NAMES.iter().any(|inside| is_under(inside));
-    if means_inside && rules.allowed.is_empty() {
+    if means_inside && !rules.opens_inside_names() {
         return Err(UrlRefusal::InsideName);
     }
     let is_reserved = RESERVED_NAMES.iter().any(|reserved| is_under(reserved)) && !is_under("home.arpa");

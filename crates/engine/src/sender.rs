@@ -124,9 +124,9 @@ impl Sender {
         let url = webhook.url.as_str().to_owned();
         let outgoing = Outgoing { url, headers, body: claimed.payload.clone() };
         let head = SeenHead::default();
-        let result = match webhook.url.judge(&self.rules) {
+        let result = match self.judge(webhook) {
             Ok(()) => self.within(policy.timeout, outgoing, &head).await,
-            Err(refusal) => Some(Err(blocked(refusal))),
+            Err(blocked) => Some(Err(blocked)),
         };
         let duration = self.clock.monotonic().saturating_sub(started);
         let echo = Echo::of(webhook);
@@ -150,6 +150,17 @@ impl Sender {
             retry_after: ended.retry_after,
             policy: policy.retry,
         }
+    }
+
+    /// Judges again what was judged when the webhook was set up: the rules may have changed since.
+    fn judge(&self, webhook: &Webhook) -> Result<(), SendError> {
+        webhook.url.judge(&self.rules).map_err(blocked)?;
+        webhook.headers.iter().try_for_each(|header| {
+            header.judge(&self.header_prefix).map_err(|refusal| SendError::Blocked {
+                reason: refusal.code(),
+                detail: format!("the webhook's header “{}”: {refusal}", header.name.escape_debug()),
+            })
+        })
     }
 
     async fn within(

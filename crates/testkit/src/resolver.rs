@@ -1,10 +1,10 @@
 //! A name server that answers what the test says.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
-use bocau_engine::egress::Resolver;
+use bocau_engine::egress::{Resolver, SystemResolver};
 use parking_lot::Mutex;
 
 /// One answer.
@@ -16,6 +16,8 @@ pub enum DnsAnswer {
     Silence,
     /// No, with this text.
     Error(String),
+    /// What a real name server says, by the program's own resolver: a CNAME, a time to live.
+    Ask(SocketAddr),
 }
 
 impl DnsAnswer {
@@ -71,6 +73,7 @@ impl Resolver for FakeResolver {
             DnsAnswer::Addresses(addresses) => Ok(addresses),
             DnsAnswer::Silence => std::future::pending().await,
             DnsAnswer::Error(text) => Err(text),
+            DnsAnswer::Ask(server) => SystemResolver::asking(server)?.lookup(host).await,
         }
     }
 }

@@ -1249,7 +1249,8 @@ export interface components {
             scopes: components["schemas"]["KeyScope"][];
             /**
              * Format: date-time
-             * @description From when on it is refused; never where it is left out.
+             * @description From when on it is refused. Where it is left out, never, or when its maker's own right ends: that of a key that
+             *     expires, or of a portal session.
              */
             expires_at?: string | null;
         };

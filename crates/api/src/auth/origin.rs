@@ -27,11 +27,7 @@ pub(super) fn is_portal_page(parts: &Parts) -> bool {
 
 /// Refuses a request that does not show that a page of ours sent it.
 pub(super) fn require_own_page(api: &Api, parts: &Parts) -> Result<(), Problem> {
-    let is_own = match text_of(parts, FETCH_SITE) {
-        Some(site) => site == "same-origin",
-        None => text_of(parts, ORIGIN.as_str()).is_some_and(|origin| is_ours(api, parts, origin)),
-    };
-    if is_own { Ok(()) } else { Err(cross_site()) }
+    if is_own(api, parts, &["same-origin"]) == Some(true) { Ok(()) } else { Err(cross_site()) }
 }
 
 /// A request that no page of another site sent: it came from ours, or from no page at all. For the routes that
@@ -42,15 +38,22 @@ impl FromRequestParts<Api> for NotCrossSite {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let is_foreign = match (text_of(parts, FETCH_SITE), parts.headers.contains_key(ORIGIN)) {
-            (Some(site), _) => site != "same-origin" && site != "none",
-            (None, true) => {
-                !text_of(parts, ORIGIN.as_str()).is_some_and(|origin| is_ours(api, parts, origin))
-            }
-            (None, false) => false,
-        };
-        if is_foreign { Err(cross_site()) } else { Ok(Self) }
+        if is_own(api, parts, &["same-origin", "none"]) == Some(false) { Err(cross_site()) } else { Ok(Self) }
     }
+}
+
+/// Whether the request says that its page is ours; `None` where it says nothing. The browser's own judgement goes first:
+/// no page can set it, and it is right also behind a proxy that names another host to us than people see. What is there
+/// twice must be ours twice.
+fn is_own(api: &Api, parts: &Parts, sites: &[&str]) -> Option<bool> {
+    let all = |name: &str, is_ours: &dyn Fn(&str) -> bool| {
+        let mut values = parts.headers.get_all(name).iter().peekable();
+        values.peek()?;
+        // One that is no text is there all the same, and is nobody's.
+        Some(values.all(|value| value.to_str().is_ok_and(is_ours)))
+    };
+    all(FETCH_SITE, &|site| sites.contains(&site))
+        .or_else(|| all(ORIGIN.as_str(), &|origin| is_ours(api, parts, origin)))
 }
 
 /// Where people reach this server, without a slash at the end: as configured, or as the request says.
@@ -94,7 +97,6 @@ fn host(parts: &Parts) -> Option<Authority> {
 }
 
 fn text_of<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
-    // One that is no text is there all the same, and is nobody's.
     parts.headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
 

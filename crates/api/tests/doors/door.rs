@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use bocau_domain::header::CustomHeader;
 use bocau_domain::{Actor, Attempt, DeliveryId, Status, StoreId, Webhook, WebhookId, WebhookUrl};
 use bocau_store::Store as _;
 use bocau_testkit::TestApp;
@@ -38,6 +39,16 @@ pub(crate) async fn left_behind(app: &TestApp, store: &str, url: &str) -> Option
     let made = app.harness.engine().create_webhook(webhook, Actor::System).await;
     made.expect("the store works").expect("there is room for a webhook");
     Some(id)
+}
+
+/// A webhook with a header that was taken when the rules were laxer, or written into the database by somebody else.
+pub(crate) async fn left_behind_with_header(app: &TestApp, url: &str, name: &str, value: &str) -> WebhookId {
+    let header = CustomHeader { name: name.to_owned(), value: value.into() };
+    let webhook = Webhook { headers: vec![header], ..app.harness.new_webhook(url) };
+    let id = webhook.id;
+    let made = app.harness.engine().create_webhook(webhook, Actor::System).await;
+    made.expect("the store works").expect("there is room for a webhook");
+    id
 }
 
 /// The test send of a webhook, as the API answers it.

@@ -1,8 +1,10 @@
 //! Headers that are not a webhook's to set, at the doors where they are typed, and what goes out all the same.
 
+use bocau_domain::Outcome;
 use bocau_testkit::TestApp;
 use serde_json::{Value, json};
 
+use crate::door::{attempted, blocked, count, left_behind_with_header, publish, resend, test_send};
 use crate::table::{field, rows};
 
 const HEADERS_MAX: usize = 50;
@@ -40,6 +42,29 @@ async fn a_hostile_header_is_refused_where_a_webhook_is_made_or_changed() {
 
 fn header(key: &str, value: &str) -> Value {
     json!({"key": key, "value": value})
+}
+
+#[tokio::test]
+async fn a_hostile_header_that_is_there_already_is_blocked_at_test_delivery_and_resend() {
+    count();
+    let app = TestApp::start().await;
+    let url = app.harness.receiver.https_url("/hook");
+    let table = rows(include_str!("../../../domain/tests/data/headers_refused.txt"));
+    for row in &table {
+        let [code, name, value] = [0, 1, 2].map(|position| field(row, position));
+        let webhook = left_behind_with_header(&app, &url, name, value).await;
+        let before = blocked().get(code).copied().unwrap_or_default();
+        let tried = test_send(&app, "552", webhook).await;
+        assert_eq!(tried["outcome"], "blocked", "{name:?} {value:?}: {tried}");
+        let delivery = publish(&app, "552").await[&webhook];
+        attempted(&app, "552", delivery, 1).await;
+        resend(&app, "552", delivery).await;
+        let history = attempted(&app, "552", delivery, 2).await;
+        assert!(history.iter().all(|row| row.outcome == Outcome::Blocked), "{name:?} {value:?}");
+        assert_eq!(blocked().get(code).copied(), Some(before + 3), "{name:?} {value:?}");
+        app.delete(&format!("/stores/552/webhooks/{webhook}")).send().await.expect(204);
+    }
+    assert_eq!(app.harness.receiver.count(), 0);
 }
 
 /// What a receiver may rely on is set by us alone, once, whatever else is sent along.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bocau_domain::{Outcome, Trigger, WebhookId};
 use bocau_engine::egress::guard::ADDRESSES_MAX;
 use bocau_testkit::harness::ip;
-use bocau_testkit::{CanaryListener, DnsAnswer, HarnessOptions, Reply, TestApp};
+use bocau_testkit::{CanaryListener, DnsAnswer, HarnessOptions, NameServer, Reply, TestApp, Zone};
 use serde_json::json;
 
 use crate::door::{attempted, blocked, count, left_behind, publish, resend, test_send};
@@ -161,5 +161,38 @@ async fn a_name_of_this_machine_is_blocked_at_each_door() {
         assert_eq!(attempted(&app, STORE, delivery, 2).await[1].outcome, Outcome::Blocked, "{host}");
         assert_eq!(app.harness.resolver.asked(host), 0, "{host}");
     }
+    canary.assert_untouched();
+}
+
+/// By the program's own resolver and a real name server, where nobody may remember the answer.
+#[tokio::test]
+async fn a_cname_that_leads_inside_is_blocked_at_test_delivery_and_resend() {
+    let (app, canary) = beside_a_canary().await;
+    let names = NameServer::start().await;
+    for (number, (addresses, reason)) in [
+        (&["127.0.0.2"][..], "loopback_address"),
+        (&["169.254.169.254"], "metadata_address"),
+        (&["127.0.0.1", "10.0.0.1"], "private_address"),
+        (&["127.0.0.1", "::ffff:127.0.0.2"], "embedded_ipv4_address"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let host = format!("c{number}.receiver.vn");
+        names.answer(&host, Zone::of(addresses).by_way_of("a.receiver.vn").by_way_of("db.internal"));
+        app.harness.resolver.answer(&host, DnsAnswer::Ask(names.address()));
+        let webhook = webhook_at(&app, &host).await;
+        let before = blocked().get(reason).copied().unwrap_or_default();
+        let tried = test_send(&app, STORE, webhook).await;
+        assert_eq!(tried["outcome"], "blocked", "{addresses:?}: {tried}");
+        let delivery = publish(&app, STORE).await[&webhook];
+        attempted(&app, STORE, delivery, 1).await;
+        resend(&app, STORE, delivery).await;
+        let history = attempted(&app, STORE, delivery, 2).await;
+        assert!(history.iter().all(|row| row.outcome == Outcome::Blocked), "{addresses:?}");
+        assert_counted(before + 2, reason);
+        app.delete(&format!("/stores/552/webhooks/{webhook}")).send().await.expect(204);
+    }
+    assert_eq!(app.harness.receiver.count(), 0);
     canary.assert_untouched();
 }

@@ -68,6 +68,23 @@ async fn nobody_makes_a_key_that_may_do_more_than_they_may() {
 }
 
 #[tokio::test]
+async fn a_key_does_not_outlast_the_right_of_its_maker() {
+    let app = TestApp::start().await;
+    let (own, later) = ("2026-11-24T03:00:00.000Z", "2026-11-24T03:00:01Z");
+    let short = json!({"name": "a", "scopes": ["manage"], "expires_at": own});
+    let made = app.post("/stores/552/keys", &short).send().await.expect(201);
+    let key = made["key"].as_str().expect("the key");
+    let ask = async |new: &Value| app.post("/stores/552/keys", new).key(key).send().await;
+    let new = json!({"name": "b", "scopes": ["manage"]});
+    assert_eq!(ask(&new).await.expect(201)["expires_at"], own);
+    let new = json!({"name": "b", "scopes": ["manage"], "expires_at": "2026-11-24T02:30:00Z"});
+    assert_eq!(ask(&new).await.expect(201)["expires_at"], "2026-11-24T02:30:00.000Z");
+    let refused = ask(&json!({"name": "b", "scopes": ["manage"], "expires_at": later})).await;
+    assert_eq!(refused.problem(422), "validation-failed");
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/expires_at");
+}
+
+#[tokio::test]
 async fn a_key_that_cannot_be_is_refused_with_the_field() {
     let app = TestApp::start().await;
     let new = json!({"name": "a", "scopes": ["read"]});

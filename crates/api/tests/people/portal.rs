@@ -146,3 +146,13 @@ async fn a_link_that_cannot_be_is_refused() {
     let none = app.post("/stores/none/portal-links", &json!({})).header("host", "a").send().await;
     assert_eq!(none.problem(404), "not-found");
 }
+
+#[tokio::test]
+async fn a_key_that_a_portal_session_makes_ends_with_it() {
+    let app = TestApp::start().await;
+    let opened = open(&app, &link(&app, &json!({})).await).await;
+    let new = json!({"name": "a", "scopes": ["read"]});
+    let call = app.post("/stores/552/keys", &new).cookie(&opened.cookie());
+    let made = call.send().await.expect(201);
+    assert_eq!(made["expires_at"], opened.expect(200)["expires_at"]);
+}

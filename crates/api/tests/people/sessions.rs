@@ -167,6 +167,8 @@ async fn a_request_that_changes_something_must_come_from_a_page_of_ours() {
         &[host, ("origin", "https://hook.example.vn.evil.example")],
         &[host, ("origin", "https://hook.example.vn:8443")],
         &[host, ("origin", "null")],
+        &[host, ("origin", "https://hook.example.vn"), ("origin", "https://evil.example")],
+        &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
         &[("origin", "https://hook.example.vn")],
     ] {
         assert_eq!(made(&app, headers).await.problem(403), "cross-site-request", "{headers:?}");

@@ -67,7 +67,7 @@ impl World {
         let mut made: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
         for event in of_event.keys() {
             let event = at_once(self.store().find_event(&self.store_id, *event)).expect("it was listed");
-            *made.entry(event.payload.to_vec()).or_default() += 1;
+            *made.entry(event.payload.clone()).or_default() += 1;
         }
         for payload in self.publisher.payloads_with_key() {
             let count = made.get(&payload).copied().unwrap_or(0);

@@ -76,7 +76,9 @@ impl Publisher {
         let still_open = self.requests.iter().filter(open).count();
         let idle = self.requests.iter().filter(open).filter(|request| request.underway.is_none());
         let numbers: Vec<usize> = idle.map(|request| request.number).collect();
-        numbers.into_iter().for_each(|number| self.ask(number, node, store));
+        for number in numbers {
+            self.ask(number, node, store);
+        }
         still_open
     }
 

@@ -11,7 +11,7 @@ use crate::world::{World, at_once};
 /// Steps of trouble in each world.
 const STEPS: usize = 90;
 /// How long a stop may take: the longest attempt, and the results that wait for the database.
-const STOP_MAX: Duration = Duration::from_secs(60);
+const STOP_MAX: Duration = Duration::from_mins(1);
 /// How long something due may lie where all is well: a lease, a poll, and the time of what is before it.
 const LIES_MAX: Duration = Duration::from_mins(2);
 /// Rounds in which everything must have ended once all is well.

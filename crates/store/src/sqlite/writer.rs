@@ -26,6 +26,13 @@ const GROUP_PARTS_MAX: usize = 2_000;
 /// Bytes of payload that one transaction takes, give or take the last command.
 const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Commits of few parts, one after the other, before the log is carried over. A flood has the log grow long
+/// (`CHECKPOINT_PAGES`), since pages that many commits change are copied once, and pauses for it now and then; where
+/// events come one by one, that pause is cut into short ones.
+const LONE_COMMITS_BETWEEN_CARRYING: u32 = 64;
+/// As many parts as a commit has that nobody shares: a lone event with its deliveries, or a result or two.
+const LONE_PARTS_MAX: usize = 4;
+
 /// Transactions that fail one after the other before the log is carried over once more: publishers come many a time
 /// while a disk is full.
 const FAILURES_BETWEEN_CARRYING: u32 = 64;
@@ -170,21 +177,29 @@ impl Writer {
 
 fn write_all(connection: &Connection, sealer: &Sealer, mut messages: mpsc::Receiver<Message>) {
     let audit_ids = AuditIds::new(sealer.rng());
-    let mut failures = 0_u32;
+    let (mut failures, mut lone) = (0_u32, 0_u32);
     while let Some(first) = messages.blocking_recv() {
-        if write_waiting(first, &mut messages, &|| Tx::new(connection, sealer, &audit_ids)) {
-            failures = 0;
-            continue;
+        match write_waiting(first, &mut messages, &|| Tx::new(connection, sealer, &audit_ids)) {
+            Written::Taken { parts } => {
+                failures = 0;
+                lone = if parts <= LONE_PARTS_MAX { lone + 1 } else { 0 };
+                if lone == LONE_COMMITS_BETWEEN_CARRYING {
+                    carry_log_over(connection);
+                    lone = 0;
+                }
+            }
+            Written::Refused => {
+                if failures.is_multiple_of(FAILURES_BETWEEN_CARRYING) {
+                    carry_log_over(connection);
+                }
+                failures = failures.wrapping_add(1);
+            }
         }
-        if failures.is_multiple_of(FAILURES_BETWEEN_CARRYING) {
-            carry_log_over(connection);
-        }
-        failures = failures.wrapping_add(1);
     }
 }
 
-/// Of a disk that is full, the log may be what fills it. Carried over into the file, where most of its pages stand
-/// already, it can be written anew from its beginning.
+/// Carries the log over into the file, without waiting for readers; then it can be written anew from its beginning. Of a
+/// disk that is full, the log may be what fills it, and most of its pages have their place in the file already.
 fn carry_log_over(connection: &Connection) {
     let carried = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     if let Err(error) = carried {
@@ -192,12 +207,20 @@ fn carry_log_over(connection: &Connection) {
     }
 }
 
-/// Writes all that has arrived in one transaction, and answers each. Says whether the database took it.
+/// What became of a transaction.
+pub(super) enum Written {
+    /// The database took it.
+    Taken { parts: usize },
+    /// The database is full, or away.
+    Refused,
+}
+
+/// Writes all that has arrived in one transaction, and answers each.
 pub(super) fn write_waiting<'c>(
     first: Message,
     messages: &mut mpsc::Receiver<Message>,
     begin: &dyn Fn() -> Tx<'c>,
-) -> bool {
+) -> Written {
     let mut group = Group::default();
     group.take(first);
     while group.has_room()
@@ -243,10 +266,9 @@ impl Group {
         self.parts < GROUP_PARTS_MAX && self.bytes < GROUP_BYTES_MAX && !self.closes
     }
 
-    /// Whether the database took it.
-    fn write<'c>(mut self, begin: &dyn Fn() -> Tx<'c>) -> bool {
+    fn write<'c>(mut self, begin: &dyn Fn() -> Tx<'c>) -> Written {
         if self.commands.is_empty() {
-            return true;
+            return Written::Taken { parts: 0 };
         }
         let committed = match self.pass(&begin(), Pass::Straight) {
             // No part is to blame for a full disk; and where there is one part, we know the culprit.
@@ -258,7 +280,10 @@ impl Group {
         for command in self.commands {
             command.answer(committed.clone());
         }
-        !matches!(committed, Err(StoreError::Unavailable(_)))
+        match committed {
+            Err(StoreError::Unavailable(_)) => Written::Refused,
+            _ => Written::Taken { parts: self.parts },
+        }
     }
 
     fn pass(&mut self, tx: &Tx<'_>, pass: Pass) -> Result<()> {
@@ -424,6 +449,25 @@ mod tests {
         assert_eq!(count(&writer).await, Some(0));
         writer.run(|tx| insert(tx, 3)).await.expect("goes on");
         assert_eq!(count(&writer).await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn the_log_stays_short_where_events_come_one_by_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("bocau.db");
+        crate::sqlite::connection::create_file(&path).expect("made");
+        let connection = crate::sqlite::connection::open_writer(&path).expect("opens");
+        connection.execute_batch("CREATE TABLE t (n INTEGER, filling BLOB)").expect("makes a table");
+        let writer = Writer::start(connection, Arc::new(sealer())).expect("starts");
+        let log = path.with_extension("db-wal");
+        let mut longest = 0;
+        for n in 0..400 {
+            writer.run(move |tx| insert(tx, n)).await.expect("writes");
+            longest = longest.max(std::fs::metadata(&log).expect("a log").len());
+        }
+        // Two pages of 4 KiB for each of the commits between.
+        assert!(longest < 2 * 4_200 * u64::from(LONE_COMMITS_BETWEEN_CARRYING), "{longest} bytes");
+        writer.close().await;
     }
 
     #[tokio::test]

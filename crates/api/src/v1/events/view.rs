@@ -101,9 +101,19 @@ fn check_payload(payload: &str, pointer: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// The request's `Idempotency-Key`, where it has one, with the hash of what it asks.
 pub(super) fn idempotency_key(headers: &HeaderMap, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(invalid(
+            "Idempotency-Key",
+            "Chỉ gửi một Idempotency-Key cho mỗi yêu cầu.",
+            "Send one Idempotency-Key with a request.",
+        ));
+    }
     let fits = |key: &&str| {
         (1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&key.len())
             && key.bytes().all(|byte| byte.is_ascii_graphic())

@@ -35,7 +35,8 @@ pub struct NewKey {
     /// What it may be used for: nothing that its maker may not do.
     #[schema(value_type = Vec<words::KeyScope>)]
     scopes: Vec<String>,
-    /// From when on it is refused; never where it is left out.
+    /// From when on it is refused. Where it is left out, never, or when its maker's own right ends: that of a key that
+    /// expires, or of a portal session.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
 }
@@ -99,7 +100,7 @@ async fn create(
         owner,
         scopes: scopes(&new.scopes, caller)?,
         created_at: now,
-        expires_at: new.expires_at.as_deref().map(|text| expiry(text, now)).transpose()?,
+        expires_at: end(new.expires_at.as_deref(), now, caller)?,
         last_used_at: None,
     };
     let token = new_key(&**engine.rng());
@@ -150,6 +151,19 @@ fn scopes(words: &[String], caller: &Caller) -> Result<Scopes, Problem> {
         return Err(invalid("/scopes", "Chọn ít nhất một quyền.", "Name one scope at least."));
     }
     Ok(scopes.into_iter().collect())
+}
+
+/// Nobody makes a key that lasts longer than what they may do themselves.
+fn end(given: Option<&str>, now: Timestamp, caller: &Caller) -> Result<Option<Timestamp>, Problem> {
+    let given = given.map(|text| expiry(text, now)).transpose()?;
+    match (given, caller.ends_at()) {
+        (Some(end), Some(own)) if end > own => Err(invalid(
+            "/expires_at",
+            "Khóa không thể dùng lâu hơn quyền của chính bạn. Hãy bỏ trống expires_at, hoặc chọn thời điểm sớm hơn.",
+            "A key cannot outlast your own right to make it. Leave expires_at out, or name an earlier moment.",
+        )),
+        (given, own) => Ok(given.or(own)),
+    }
 }
 
 fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {

@@ -20,7 +20,7 @@ pub async fn revoke_key(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    caller.require_platform(Scope::Manage)?;
+    caller.require_platform_or(Scope::Manage, Problem::no_key)?;
     revoke(api, caller, None, &id).await
 }
 

@@ -47,7 +47,7 @@ pub async fn change_member(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<MemberView>, Problem> {
-    caller.require_platform(Scope::Manage)?;
+    caller.require_platform_or(Scope::Manage, Problem::no_member)?;
     let id = id(&path)?;
     let asked: ChangeMember = read_json(&api, &headers, body, CONFIG_REQUEST_BYTES_MAX).await?;
     let mut change = UserChange {

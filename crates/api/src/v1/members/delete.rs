@@ -22,7 +22,7 @@ pub async fn delete_member(
     caller: Caller,
     Path(path): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    caller.require_platform(Scope::Manage)?;
+    caller.require_platform_or(Scope::Manage, Problem::no_member)?;
     let (id, by) = (id(&path)?, caller.actor());
     if caller.session().and_then(|own| own.user()).is_some_and(|user| user.id == id) {
         let detail = text(
