@@ -1,7 +1,7 @@
 //! From the request of the publisher to the server of the merchant, over real https.
 
 use bocau_domain::Catalogue;
-use bocau_testkit::{Receiver, Reply, Request};
+use bocau_testkit::{CanaryListener, Receiver, Reply, Request};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::api::{STORE, look_until};
@@ -40,6 +40,23 @@ async fn the_documents_samples_arrive_byte_for_byte_and_signed() {
         assert_eq!(request.header("bocau-event"), Some(name));
         verifier.verify(&request.body, &headers(&request)).expect("the signature is right");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_the_environment_names_is_never_asked() {
+    let (receiver, proxy) = (Receiver::start().await, CanaryListener::start());
+    let mut home = Home::new();
+    for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"] {
+        home = home.with(name, &format!("http://{}", proxy.address()));
+    }
+    let server = home.serve().await;
+    let api = server.api();
+    api.set_up(&receiver.https_url("/hook")).await;
+    let event = api.publish("1").await;
+    api.wait_for_status(&event, "succeeded").await;
+    assert_eq!(receiver.count(), 1);
+    proxy.assert_untouched();
     server.stop().await;
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bocau_domain::{Attempt, Outcome, Status};
 use bocau_engine::sender::{BODY_KEPT_MAX, HEADERS_KEPT_MAX};
 use bocau_testkit::{CanaryListener, Certificate, EngineHarness, Gate, HarnessOptions, Reply, SeededRng};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -174,6 +174,33 @@ async fn a_server_that_speaks_no_tls_is_a_tls_error() {
     let (_, history) = harness.attempted(id, 1).await;
     assert_eq!(history[0].outcome, Outcome::TlsError, "{:?}", history[0].error);
     answering.await.expect("no panic");
+}
+
+/// A server that answers every offer with TLS 1.1 (RFC 4346) and a cipher that was in it.
+#[tokio::test]
+async fn a_server_that_speaks_no_newer_tls_than_1_1_is_a_tls_error_and_gets_no_request() {
+    let harness = EngineHarness::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let answering = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut hello = [0; 4096];
+        assert!(stream.read(&mut hello).await.expect("a hello") > 0);
+        // A handshake record with a ServerHello of 38 bytes: version, random, no session, cipher, no compression.
+        let head = [0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+        let cipher = [0, 0xc0, 0x13, 0];
+        stream.write_all(&[&head[..], &[7; 32], &cipher].concat()).await.expect("written");
+        let mut rest = Vec::new();
+        // Whether it ends or breaks off, an alert is all that comes.
+        let _ = stream.read_to_end(&mut rest).await;
+        rest
+    });
+    harness.webhook_at(&format!("https://{address}/")).await;
+    let id = harness.send("1").await;
+    let (_, history) = harness.attempted(id, 1).await;
+    assert_eq!(history[0].outcome, Outcome::TlsError, "{:?}", history[0].error);
+    let rest = answering.await.expect("no panic");
+    assert!(rest.len() <= 7 && rest.first().is_none_or(|kind| *kind == 0x15), "an alert: {rest:?}");
 }
 
 #[tokio::test]
