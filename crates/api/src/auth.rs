@@ -182,14 +182,13 @@ impl Caller {
 
     /// Refuses where the caller is neither an admin nor a platform key.
     pub fn require_platform(&self, scope: Scope) -> Result<(), Problem> {
-        if self.own_stores().is_none() {
-            return self.require(scope);
-        }
-        let detail = text(
-            "Chỉ quản trị viên hoặc khóa API của nền tảng mới được làm việc này.",
-            "Only an admin or an API key of the platform may do this.",
-        );
-        Err(Problem::new(Kind::Forbidden, detail))
+        self.require_platform_or(scope, || {
+            let detail = text(
+                "Chỉ quản trị viên hoặc khóa API của nền tảng mới được làm việc này.",
+                "Only an admin or an API key of the platform may do this.",
+            );
+            Problem::new(Kind::Forbidden, detail)
+        })
     }
 
     /// The same where the path names one thing of the platform: for whoever is confined to stores, it is not there.

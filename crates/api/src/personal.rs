@@ -39,7 +39,7 @@ impl PersonalFields {
         }
         match self.mask_json(&body) {
             Ok(masked) => masked,
-            Err(_) if self.seems_named_in(&body) || body.contains("\\u") => MASK.to_owned(),
+            Err(_) if self.seems_named_in(&body) || has_escape(&body) => MASK.to_owned(),
             Err(_) => body,
         }
     }
@@ -55,6 +55,13 @@ impl PersonalFields {
     fn seems_named_in(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         text.contains([':', '=', '>']) && self.0.iter().any(|name| text.contains(name.as_str()))
+    }
+
+    /// Whether a string, as JSON, may have such a field within: JSON or a form, which may have escapes of its own. Of one
+    /// that is no text nobody knows.
+    fn may_be_told_in(&self, string: &str) -> bool {
+        let text = serde_json::from_str::<String>(string);
+        text.map_or(true, |text| self.seems_named_in(&text) || has_escape(&text))
     }
 
     fn write(&self, value: &RawValue, depth: usize, out: &mut String) -> Result<(), serde_json::Error> {
@@ -89,12 +96,17 @@ impl PersonalFields {
                 }
                 out.push(']');
             }
-            // JSON or a form within a string, whose own escapes are escaped once more.
-            Some(b'"') if self.seems_named_in(text) || text.contains("\\\\u") => push_mask(out),
+            Some(b'"') if self.may_be_told_in(text) => push_mask(out),
             _ => out.push_str(text),
         }
         Ok(())
     }
+}
+
+/// Whether there is an escape of JSON in it, by which any name can be written.
+fn has_escape(text: &str) -> bool {
+    let is_hex = |rest: &str| rest.len() >= 4 && rest.bytes().take(4).all(|byte| byte.is_ascii_hexdigit());
+    text.split("\\u").skip(1).any(is_hex)
 }
 
 fn push_mask(out: &mut String) {
@@ -155,7 +167,11 @@ mod tests {
                 r#"{"\ud800":1,"a":{"\udc00":[2],"tel":3}}"#,
                 r#"{"\ud800":"••••••","a":{"\udc00":"••••••","tel":"••••••"}}"#,
             ),
-            (r#"{"s":"\ud800"}"#, r#"{"s":"\ud800"}"#),
+            (r#"{"s":"\ud800"}"#, r#"{"s":"••••••"}"#),
+            (r#"{"echo":"t\u0065l=0989"}"#, r#"{"echo":"••••••"}"#),
+            (r#"{"echo":"tel\u003d0989"}"#, r#"{"echo":"••••••"}"#),
+            (r#"{"path":"C:\\users"}"#, r#"{"path":"C:\\users"}"#),
+            (r#"{"name":"\u1ea1"}"#, r#"{"name":"\u1ea1"}"#),
             (r#"{"echo":"{\"t\\u0065l\":\"0989898990\"}"}"#, r#"{"echo":"••••••"}"#),
             // Numbers that a parser would round, and escapes, stay as they are.
             (

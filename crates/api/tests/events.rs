@@ -217,6 +217,9 @@ async fn the_same_request_under_the_same_key_is_written_once() {
         assert_eq!(reused.problem(409), "idempotency-key-reused");
     }
     assert_eq!(rows(&app).await, 3);
+    let packed = app.post(EVENTS, &order("1")).header("content-encoding", "identity");
+    let packed = packed.header("content-encoding", "gzip").send().await;
+    assert_eq!(packed.problem(415), "unsupported-media-type");
     let twice = app.post(EVENTS, &order("1")).header("idempotency-key", "a").header("idempotency-key", "b");
     assert_eq!(twice.send().await.problem(422), "validation-failed");
     let bad = app.post(EVENTS, &order("1")).header("idempotency-key", "a b").send().await;

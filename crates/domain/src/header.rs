@@ -98,9 +98,9 @@ impl CustomHeader {
     /// From a name and a value as somebody typed them. `prefix` is the one of our own headers, `bocau` unless
     /// configured otherwise. An empty value is a value; white space around one is refused, not trimmed.
     pub fn parse(name: &str, value: &str, prefix: &str) -> Result<Self, HeaderRefusal> {
-        check_name(name, prefix)?;
-        check_value(value)?;
-        Ok(Self { name: name.to_owned(), value: SecretString::from(value) })
+        let header = Self { name: name.to_owned(), value: SecretString::from(value) };
+        header.judge(prefix)?;
+        Ok(header)
     }
 
     /// Judges the header again before an attempt: what is ours, and what belongs to the connection, may have changed

@@ -425,6 +425,7 @@ impl Engine {
     ) -> Result<TestSend, PublishError> {
         // Another node may be the one that sends it.
         let (rows, clock) = (&*self.parts.store, &*self.parts.clock);
+        // In this order, so that a simulation of the same seed runs the same way.
         let delivery = tokio::select! {
             biased;
             delivery = result.wait() => delivery,

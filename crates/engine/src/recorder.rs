@@ -190,6 +190,7 @@ impl Writing {
             let Some(error) = last_error else { return };
             behind.get_or_insert_with(|| Behind::begin(&self.watchers.behind));
             tracing::warn!(%error, waiting = batch.len(), "results of attempts wait for the database");
+            // In this order, so that a simulation of the same seed runs the same way.
             tokio::select! {
                 biased;
                 () = self.clock.sleep(patience) => patience = (patience * 2).min(RETRY_MAX),

@@ -158,7 +158,7 @@ impl Sender {
         webhook.headers.iter().try_for_each(|header| {
             header.judge(&self.header_prefix).map_err(|refusal| SendError::Blocked {
                 reason: refusal.code(),
-                detail: format!("the webhook's header “{}”: {refusal}", header.name.escape_debug()),
+                detail: format!("the webhook’s header “{}”: {refusal}", header.name.escape_debug()),
             })
         })
     }

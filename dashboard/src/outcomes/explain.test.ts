@@ -63,6 +63,10 @@ test.each([
   [{ last_outcome: 'dns_error', last_error: 'name look-up of a.vn failed: no record' }, 'dns'],
   [{ last_outcome: 'connect_error', last_error: 'Connection refused (os error 111)' }, 'connect_refused'],
   [{ last_outcome: 'blocked', last_error: '10.0.0.1 is refused: private_address' }, 'blocked'],
+  [
+    { last_outcome: 'blocked', last_error: 'the webhook’s header “shop-event”: one that Bồ Câu sets' },
+    'blocked_header',
+  ],
   [{ last_outcome: 'tls_error', last_error: 'invalid peer certificate: Expired' }, 'tls_expired'],
   [{ last_outcome: 'protocol_error', last_status_code: 200, last_error: 'the answer broke off' }, 'protocol'],
   [{ last_outcome: 'interrupted', last_status_code: 500, last_error: 'the server stopped' }, 'interrupted'],

@@ -25,6 +25,7 @@ export type OutcomeKey =
   | 'tls_name'
   | 'tls_issuer'
   | 'blocked'
+  | 'blocked_header'
   | 'protocol'
   | 'interrupted'
   | 'login_page'
@@ -78,6 +79,9 @@ function last(of: Delivery | FailingWebhook, outcome: AttemptOutcome | 'unknown'
   return { outcome, status: of.last_status_code, error: of.last_error ?? '' };
 }
 
+/** How the server's text begins where a header of the webhook is what was blocked. */
+const BLOCKED_HEADER = 'the webhook’s header';
+
 function explain(facts: Facts): Explanation {
   const status = facts.status ?? undefined;
   const bad = (key: OutcomeKey): Explanation => ({ key, status, isGood: false });
@@ -101,7 +105,7 @@ function explain(facts: Facts): Explanation {
     case 'tls_error':
       return bad(tlsKey(facts.error));
     case 'blocked':
-      return bad('blocked');
+      return bad(facts.error.startsWith(BLOCKED_HEADER) ? 'blocked_header' : 'blocked');
     case 'protocol_error':
       return bad('protocol');
     case 'interrupted':

@@ -68,6 +68,23 @@ async fn nobody_makes_a_key_that_may_do_more_than_they_may() {
 }
 
 #[tokio::test]
+async fn who_is_confined_to_a_store_takes_no_key_of_the_platform_away() {
+    let app = TestApp::start().await;
+    let new = json!({"name": "a", "scopes": ["read"]});
+    let platform = app.post("/keys", &new).send().await.expect(201);
+    let (id, token) = (platform["id"].as_str().expect("an id"), platform["key"].as_str().expect("the key"));
+    let path = format!("/keys/{id}");
+    let store_key = app.key(Some("552"), &[Scope::Manage], None).await;
+    assert_eq!(app.delete(&path).key(&store_key).send().await.problem(404), "not-found");
+    for role in ["member", "viewer"] {
+        let cookie = app.member(&format!("{role}@example.vn"), role, &["552"]).await;
+        let own_page = app.delete(&path).cookie(&cookie).header("sec-fetch-site", "same-origin");
+        assert_eq!(own_page.send().await.problem(404), "not-found", "{role}");
+    }
+    app.get("/stores/552").key(token).send().await.expect(200);
+}
+
+#[tokio::test]
 async fn a_key_does_not_outlast_the_right_of_its_maker() {
     let app = TestApp::start().await;
     let (own, later) = ("2026-11-24T03:00:00.000Z", "2026-11-24T03:00:01Z");

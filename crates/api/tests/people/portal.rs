@@ -156,3 +156,14 @@ async fn a_key_that_a_portal_session_makes_ends_with_it() {
     let made = call.send().await.expect(201);
     assert_eq!(made["expires_at"], opened.expect(200)["expires_at"]);
 }
+
+#[tokio::test]
+async fn a_portal_session_does_not_outlast_the_key_that_made_its_link() {
+    let app = TestApp::start().await;
+    let end = "2026-11-24T03:00:00.000Z";
+    let new = json!({"name": "a", "scopes": ["manage"], "expires_at": end});
+    let made = app.post("/keys", &new).send().await.expect(201);
+    let call = app.post("/stores/552/portal-links", &json!({})).header("host", "127.0.0.1:8080");
+    let link = call.key(made["key"].as_str().expect("the key")).send().await.expect(201);
+    assert_eq!(open(&app, &link).await.expect(200)["expires_at"], end);
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bocau_domain::limits::INTERRUPTIONS_MAX;
 use bocau_domain::{Clock as _, Outcome, Reason, Status};
+use bocau_engine::dispatch::LEASE_MARGIN;
 use bocau_engine::lanes::LaneLimits;
 use bocau_engine::{EngineOptions, PublishError};
 use bocau_testkit::clock::START;
@@ -122,7 +123,15 @@ async fn what_waits_beyond_its_lease_is_given_back_and_never_called_interrupted(
     harness.receiver.always("/in", Reply::Hang);
     harness.send_many(8).await;
     for number in 1..=8 {
-        harness.receiver.wait_for(number).await;
+        let sent = harness.receiver.wait_for(number).await;
+        let object = sent.last().and_then(|sent| sent.header("bocau-object-id")).expect("it is one of ours");
+        let rows = harness.deliveries(bocau_store::DeliveryFilter::default()).await;
+        let row = rows.iter().find(|row| row.object_id.as_str() == object).expect("it was taken in");
+        let lease_until = row.state.claimed_until.expect("it is in flight");
+        assert!(
+            harness.clock.now() + 10 * SECOND + LEASE_MARGIN < lease_until,
+            "the lease outlasts the attempt"
+        );
         harness.advance(10 * SECOND).await;
     }
     harness.counted(webhook, Status::Retrying, 8).await;

@@ -286,7 +286,7 @@ impl Ledger {
         } else if state.status == Status::Skipped {
             (Status::Skipped, None)
         } else if record.trigger == Trigger::Manual {
-            // What it was before decides; the checker looks at the whole history.
+            // What it was before decides; the checker sees at the end that nothing was given up early.
             (state.status, state.next_attempt_at)
         } else {
             match self.plan(record.webhook).waits.get(automatic as usize - 1) {

@@ -33,7 +33,26 @@ const SEEDS: &str = "BOCAU_SIMULATE_SEEDS";
 const FROM: &str = "BOCAU_SIMULATE_FROM";
 const SEEDS_USUAL: u64 = 200;
 
+/// What the usual seeds must have brought, as the log says it: a simulation without trouble would show nothing.
+const TROUBLES: &[&str] = &[
+    " dies ",
+    " freezes ",
+    " stops ",
+    "stands still",
+    "clock steps",
+    "is refused",
+    "done, and its answer lost",
+    "a late result of",
+    "a resend of",
+    "is switched off",
+    "-> succeeded",
+    "-> retrying",
+    "-> failed",
+    "-> skipped",
+];
+
 /// What became of a seed.
+#[derive(Default)]
 struct Run {
     log: Vec<String>,
     broken: Vec<String>,
@@ -41,17 +60,24 @@ struct Run {
 
 fn run(seed: u64) -> Run {
     panics::watch();
-    let mut world = World::new(seed);
-    let living = catch_unwind(AssertUnwindSafe(|| {
+    let mut place = None;
+    let lived = catch_unwind(AssertUnwindSafe(|| {
+        let world = place.insert(World::new(seed));
         world.live();
         if world.ledger.violations().is_empty() {
             world.check();
         }
     }));
-    if living.is_err() {
-        world.ledger.broken(format!("a panic: {}", panics::take().unwrap_or_default()));
+    let ledger = place.as_ref().map(|world| world.ledger.clone());
+    // Its nodes end here, and may panic then.
+    let ended = catch_unwind(AssertUnwindSafe(|| drop(place)));
+    let mut run =
+        ledger.map_or_else(Run::default, |ledger| Run { log: ledger.lines(), broken: ledger.violations() });
+    let panic = panics::take();
+    if panic.is_some() || lived.is_err() || ended.is_err() {
+        run.broken.push(format!("a panic: {}", panic.unwrap_or_default()));
     }
-    Run { log: world.ledger.lines(), broken: world.ledger.violations() }
+    run
 }
 
 /// A setting from the environment.
@@ -70,9 +96,11 @@ fn report(seed: u64, run: &Run) -> String {
     text
 }
 
-/// Runs the seeds on all processors, each on one thread; answers the first that fails, and every log's length.
-fn run_all(from: u64, count: u64) -> (Option<(u64, Run)>, usize) {
-    let (next, lines, failed) = (AtomicU64::new(from), AtomicU64::new(0), Mutex::new(None::<(u64, Run)>));
+/// Runs the seeds on all processors, each on one thread; answers the first that fails, and how many lines of the logs
+/// tell of each trouble.
+fn run_all(from: u64, count: u64) -> (Option<(u64, Run)>, Vec<u64>) {
+    let (next, failed) = (AtomicU64::new(from), Mutex::new(None::<(u64, Run)>));
+    let told: Vec<AtomicU64> = TROUBLES.iter().map(|_| AtomicU64::new(0)).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -83,7 +111,10 @@ fn run_all(from: u64, count: u64) -> (Option<(u64, Run)>, usize) {
                         return;
                     }
                     let run = run(seed);
-                    lines.fetch_add(run.log.len() as u64, Ordering::Relaxed);
+                    for (count, trouble) in told.iter().zip(TROUBLES) {
+                        let lines = run.log.iter().filter(|line| line.contains(trouble)).count();
+                        count.fetch_add(lines as u64, Ordering::Relaxed);
+                    }
                     let mut failed = failed.lock();
                     if !run.broken.is_empty() && failed.as_ref().is_none_or(|(other, _)| seed < *other) {
                         *failed = Some((seed, run));
@@ -92,17 +123,22 @@ fn run_all(from: u64, count: u64) -> (Option<(u64, Run)>, usize) {
             });
         }
     });
-    (failed.into_inner(), usize::try_from(lines.into_inner()).expect("fits"))
+    (failed.into_inner(), told.into_iter().map(AtomicU64::into_inner).collect())
 }
 
 #[test]
 fn what_was_taken_in_ends_as_promised_through_every_trouble() {
     let (from, count) = (number_from(FROM, 1), number_from(SEEDS, SEEDS_USUAL));
-    let (failed, lines) = run_all(from, count);
+    assert!(count > 0, "{SEEDS}: one at least");
+    let (failed, told) = run_all(from, count);
     if let Some((seed, run)) = failed {
         panic!("{}", report(seed, &run));
     }
-    println!("{count} seeds from {from} on, {lines} lines of log");
+    println!("{count} seeds from {from} on");
+    for (trouble, lines) in TROUBLES.iter().zip(told) {
+        println!("{lines:>9} × {}", trouble.trim());
+        assert!(lines > 0 || count < SEEDS_USUAL, "no seed brought this: {trouble}");
+    }
     if count == 1 {
         println!("{}", run(from).log.join("\n"));
     }

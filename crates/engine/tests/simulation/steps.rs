@@ -87,7 +87,7 @@ impl World {
         };
         let place = self.pick(self.ledger.plans().len());
         if mood == Mood::Gone {
-            self.disabled.lock().insert(self.ledger.plans()[place].id);
+            self.disabled.insert(self.ledger.plans()[place].id);
         }
         self.network.set_mood(place, mood);
     }
@@ -172,7 +172,7 @@ impl World {
         let webhook = self.ledger.plans()[self.pick(self.ledger.plans().len())].id;
         let Some(node) = &self.nodes[place] else { return };
         if !enabled {
-            self.disabled.lock().insert(webhook);
+            self.disabled.insert(webhook);
         }
         self.ledger.note(format!("{webhook} is switched {}", if enabled { "on" } else { "off" }));
         let (engine, store) = (node.engine.clone(), self.store_id.clone());

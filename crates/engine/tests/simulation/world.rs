@@ -14,7 +14,6 @@ use bocau_store::sqlite::SqliteStore;
 use bocau_store::{DeliveryFilter, MasterKey, Page, Store};
 use bocau_testkit::{SeededRng, SimClock};
 use futures_util::FutureExt as _;
-use parking_lot::Mutex;
 
 use crate::ledger::{Ledger, Plan};
 use crate::network::Network;
@@ -47,7 +46,7 @@ pub(crate) struct World {
     /// How often a resend was asked for, heard of or not.
     pub(crate) resends: BTreeMap<DeliveryId, u32>,
     /// The webhooks that were disabled at some time, by a person or by their receiver.
-    pub(crate) disabled: Arc<Mutex<BTreeSet<WebhookId>>>,
+    pub(crate) disabled: BTreeSet<WebhookId>,
     parts: Parts,
     runs: usize,
 }
@@ -90,7 +89,7 @@ impl World {
             publisher: Publisher::new(ledger.clone()),
             ledger,
             resends: BTreeMap::new(),
-            disabled: Arc::default(),
+            disabled: BTreeSet::new(),
             parts,
             runs: 0,
         };

@@ -54,6 +54,10 @@ export const outcomes = {
     advice:
       'Webhooks go to public addresses only. This domain leads to an internal one; mend its DNS record or use another URL.',
   },
+  blocked_header: {
+    title: 'A header of the webhook is not allowed any more',
+    advice: 'Open the webhook’s settings and take out or rename the header that the error names.',
+  },
   protocol: {
     title: 'The response was no valid HTTP or broke off',
     advice: 'Check the web server and the proxy in front of it; responses must be sent in full.',

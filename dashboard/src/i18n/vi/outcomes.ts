@@ -54,6 +54,10 @@ export const outcomes = {
     advice:
       'Webhook chỉ gửi đến địa chỉ công khai trên Internet. Tên miền này đang trỏ đến địa chỉ nội bộ; hãy sửa bản ghi DNS hoặc dùng URL khác.',
   },
+  blocked_header: {
+    title: 'Một header của webhook không còn được phép',
+    advice: 'Mở cấu hình webhook và bỏ hoặc đổi tên header được nêu trong lỗi.',
+  },
   protocol: {
     title: 'Phản hồi không đúng chuẩn HTTP hoặc bị ngắt giữa chừng',
     advice: 'Kiểm tra máy chủ web và proxy phía trước; phản hồi phải được gửi trọn vẹn.',

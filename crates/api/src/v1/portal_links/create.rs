@@ -88,7 +88,8 @@ pub async fn create_portal_link(
         purpose: LinkPurpose::Portal { store, role },
         created_at: now,
         expires_at: now + valid,
-        session_until: now + PORTAL_SESSION,
+        // No longer than the right of who makes it.
+        session_until: caller.ends_at().map_or(now + PORTAL_SESSION, |end| end.min(now + PORTAL_SESSION)),
     };
     let view = PortalLinkView {
         url: format!("{base_url}/portal#token={}", token.expose_secret()).into(),
