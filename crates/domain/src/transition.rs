@@ -334,7 +334,7 @@ mod tests {
         let failed = failed_thrice();
         let asked = step(failed, Input::Resend { now: at(500) });
         assert_eq!((asked.status, asked.due_at()), (Status::Failed, Some(at(500))));
-        assert_eq!(asked.next_trigger(false), Trigger::Manual);
+        assert_eq!(asked.next_trigger(false, at(500)), Trigger::Manual);
         let done = tried(asked, Trigger::Manual, 500, 200);
         assert_eq!((done.status, done.last_number, done.auto_attempts), (Status::Succeeded, 4, 3));
         let again = tried(asked, Trigger::Manual, 500, 500);
@@ -466,10 +466,22 @@ mod tests {
         assert_eq!(transition(&done, &Input::Expire), Err(Refusal::NotWaiting));
     }
 
+    /// Each attempt would begin before what it answers, and the next would come at once, for as long as the clock was
+    /// behind.
+    #[test]
+    fn a_resend_by_a_clock_that_was_ahead_waits_and_the_planned_attempt_is_automatic() {
+        let asked = step(DeliveryState::pending(at(0)), Input::Resend { now: at(3600) });
+        assert_eq!(asked.due_at(), Some(at(0)));
+        assert_eq!(asked.next_trigger(false, at(10)), Trigger::Auto);
+        let failed = tried(asked, Trigger::Auto, 10, 500);
+        assert_eq!((failed.resend_at, failed.due_at()), (Some(at(3600)), Some(at(11) + MINUTE)));
+        assert_eq!(failed.next_trigger(false, at(3600)), Trigger::Manual);
+    }
+
     #[test]
     fn a_test_is_tried_once() {
         let test = DeliveryState::pending(at(0));
-        assert_eq!(test.next_trigger(true), Trigger::Test);
+        assert_eq!(test.next_trigger(true, at(0)), Trigger::Test);
         let state = tried(test, Trigger::Test, 0, 500);
         assert_eq!((state.status, state.due_at()), (Status::Failed, None));
     }

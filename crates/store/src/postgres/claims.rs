@@ -268,7 +268,7 @@ async fn claimed(tx: &Tx, haul: Haul<'_>) -> Result<Vec<Claimed>> {
             event_type: delivery.event_type,
             object_id: delivery.object_id,
             payload,
-            trigger: state.next_trigger(delivery.is_test),
+            trigger: state.next_trigger(delivery.is_test, request.now),
             number: state.last_number + 1,
         })
     };

@@ -183,7 +183,7 @@ fn moved_before(held: &Held, record: &AttemptRecord, number: u32) -> Recorded {
 /// Notes that a claim ended without a result; the row of the history is to be written.
 pub(super) fn lapse(tx: &Tx, held: &mut Held, now: Timestamp) -> Result<(DeliveryId, Attempt)> {
     let Held { store, delivery, .. } = held;
-    let trigger = delivery.state.next_trigger(delivery.is_test);
+    let trigger = delivery.state.next_trigger(delivery.is_test, now);
     delivery.state = transition(&delivery.state, &Input::ClaimLapsed).map_err(impossible)?;
     let attempt = Attempt {
         number: delivery.state.last_number,

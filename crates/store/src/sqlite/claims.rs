@@ -199,7 +199,7 @@ fn claim_one(
         event_type: delivery.event_type,
         object_id: delivery.object_id,
         payload: Bytes::from(payload),
-        trigger: state.next_trigger(delivery.is_test),
+        trigger: state.next_trigger(delivery.is_test, request.now),
         number: state.last_number + 1,
     })
 }

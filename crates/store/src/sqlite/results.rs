@@ -98,7 +98,7 @@ pub(super) fn lapse(
     mut delivery: Delivery,
     now: Timestamp,
 ) -> Result<Delivery> {
-    let (was, trigger) = (delivery.state.status, delivery.state.next_trigger(delivery.is_test));
+    let (was, trigger) = (delivery.state.status, delivery.state.next_trigger(delivery.is_test, now));
     delivery.state = transition(&delivery.state, &Input::ClaimLapsed).map_err(impossible)?;
     let attempt = Attempt {
         number: delivery.state.last_number,
