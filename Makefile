@@ -105,13 +105,13 @@ simulate: ## Take the engine through seeded troubles (SEEDS=10000 FROM=1)
 		--nocapture what_was_taken_in
 
 # Changes the code, one place at a time, and runs the tests that should notice: all of the domain; of the engine, one of so
-# many samples, which are dealt in turn (SAMPLE=7 takes another). Who survives is answered in docs/RELIABILITY.md.
+# many samples, which are dealt in turn (SAMPLE=7 takes another). Who survives is listed, to be read.
 SAMPLE ?= 0
 SAMPLES ?= 25
 MUTANTS := $(CARGO) mutants --test-tool nextest --baseline skip --timeout 120 --no-shuffle --output target/mutants
 # Some were missed, or ended by the deadline.
 SURVIVORS_ARE_NO_ERROR := { code=$$?; [ $$code = 2 ] || [ $$code = 3 ]; }
-mutants: ## See whether the tests notice changes of the domain and of a sample of the engine (SAMPLE=0 of 25; an hour)
+mutants: ## See whether the tests notice changes of the domain and of a sample of the engine (SAMPLE=0 of 25; hours)
 	$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
 	mkdir -p target/mutants/domain target/mutants/engine
 	$(MUTANTS)/domain -p bocau-domain || $(SURVIVORS_ARE_NO_ERROR)
