@@ -112,17 +112,41 @@ mod tests {
 
     #[test]
     fn scopes_hold_what_was_put_in() {
-        let scopes: Scopes = [Scope::Publish, Scope::Manage].into_iter().collect();
+        let scopes: Scopes = [Scope::Publish, Scope::Manage, Scope::Publish].into_iter().collect();
         assert!(scopes.has(Scope::Publish) && scopes.has(Scope::Manage) && !scopes.has(Scope::Read));
         assert_eq!(Scopes::ALL.iter().collect::<Vec<_>>(), Scope::ALL);
     }
 
     #[test]
-    fn a_key_is_well_formed_from_32_characters_on() {
-        assert!(is_well_formed(&format!("bck_{}", "a".repeat(32))));
+    fn a_stores_key_reaches_its_store_alone_for_its_scopes_until_it_expires() {
+        let (own, other): (StoreId, StoreId) = ("552".parse().expect("an id"), "553".parse().expect("an id"));
+        let end = Timestamp::from_millis(1_000);
+        let key = ApiKey {
+            id: ApiKeyId::from_bytes([1; 16]),
+            name: "kho".into(),
+            owner: Owner::Store(own.clone()),
+            scopes: [Scope::Read].into_iter().collect(),
+            created_at: Timestamp::from_millis(0),
+            expires_at: Some(end),
+            last_used_at: None,
+        };
+        assert!(key.reaches(&own) && !key.reaches(&other));
+        assert!(key.allows(Scope::Read) && !key.allows(Scope::Publish) && !key.allows(Scope::Manage));
+        assert!(!key.is_expired(Timestamp::from_millis(999)) && key.is_expired(end));
+        let platforms = ApiKey { owner: Owner::Platform, expires_at: None, ..key };
+        assert!(platforms.reaches(&own) && platforms.reaches(&other));
+        assert!(!platforms.is_expired(Timestamp::from_millis(i64::MAX)));
+    }
+
+    #[test]
+    fn a_key_is_well_formed_from_32_characters_to_256_in_all() {
+        for rest in ["a".repeat(32), "a".repeat(252), format!("A9_-{}", "z".repeat(28))] {
+            assert!(is_well_formed(&format!("bck_{rest}")), "{rest}");
+        }
         for text in [
             String::new(),
             format!("bck_{}", "a".repeat(31)),
+            format!("bck_{}", "a".repeat(253)),
             "a".repeat(40),
             format!("bck_{} ", "a".repeat(32)),
         ] {

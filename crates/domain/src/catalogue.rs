@@ -265,4 +265,15 @@ mod tests {
         entry.group = "Bad Group".into();
         assert!(catalogue.add(entry).is_err());
     }
+
+    #[test]
+    fn a_stored_pattern_is_read_back_and_nothing_else_is() {
+        for text in ["*", "order.*", "a_1.*", "order.created"] {
+            let pattern = EventPattern::from_stored(text).expect(text);
+            assert_eq!(pattern.to_string(), text);
+        }
+        for text in ["", ".*", "1order.*", "_order.*", "Order.*", "or-der.*", "or der.*", "*.*"] {
+            assert_eq!(EventPattern::from_stored(text), None, "{text}");
+        }
+    }
 }

@@ -171,3 +171,18 @@ fn check_value(value: &str) -> Result<(), HeaderRefusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ours_are_the_headers_that_no_owner_can_set() {
+        for name in ["Content-Type", "user_agent", "webhook-id", "X-Shop-Event", "x_shop_store"] {
+            assert!(is_ours(name, "x-shop"), "{name}");
+        }
+        for name in ["authorization", "x-shopper", "webhooks", "host", "not a token", ""] {
+            assert!(!is_ours(name, "x-shop"), "{name}");
+        }
+    }
+}

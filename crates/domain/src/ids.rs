@@ -322,6 +322,22 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_a_uuid_of_version_7_with_its_millisecond_and_count() {
+        let at = Timestamp::from_millis(0x0123_4567_89ab);
+        for (count, tail, text) in [
+            (0xabc, [0xff; 8], "01234567-89ab-7abc-bfff-ffffffffffff"),
+            (0, [0; 8], "01234567-89ab-7000-8000-000000000000"),
+            (0xfff, [0x12; 8], "01234567-89ab-7fff-9212-121212121212"),
+        ] {
+            let uuid = compose(at, count, tail);
+            assert_eq!(uuid.to_string(), text);
+            assert_eq!((millisecond_of(uuid), count_of(uuid)), (at, count));
+        }
+        assert_eq!(EventId::first_of(at).made_at(), at);
+        assert_eq!(EventId::from_bytes([7; 16]).as_bytes(), &[7; 16]);
+    }
+
+    #[test]
     fn a_text_of_another_kind_or_shape_is_refused() {
         for text in [
             "",
@@ -348,6 +364,26 @@ mod tests {
             let id = ids.event_id();
             assert!(id > last, "{step}");
             last = id;
+        }
+    }
+
+    #[test]
+    fn an_id_is_of_the_millisecond_in_which_it_is_made_and_ends_in_what_the_dice_gave() {
+        struct Sevens;
+        impl Rng for Sevens {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(0x77);
+            }
+        }
+        let clock = Arc::new(FixedClock::new(1_000_000));
+        let ids = IdSource::new(clock.clone(), Arc::new(Sevens));
+        for at in [1_000_000, 1_000_001, 9_000_000] {
+            clock.set(at);
+            let id = ids.event_id();
+            assert_eq!((id.made_at(), count_of(id.0)), (Timestamp::from_millis(at), 0));
+            for tail in [&id.as_bytes()[8..], &ids.delivery_id(id).as_bytes()[8..]] {
+                assert_eq!(tail, [0xb7, 0x77, 0x77, 0x77, 0x77, 0x77, 0x77, 0x77]);
+            }
         }
     }
 

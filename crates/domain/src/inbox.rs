@@ -75,3 +75,29 @@ impl fmt::Debug for InboxRequest {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inbox_has_an_address_that_no_name_server_knows() {
+        assert_eq!(inbox_url("abc"), "https://inbox.bocau.test/abc");
+    }
+
+    #[test]
+    fn a_request_prints_nothing_of_what_was_sent() {
+        let request = InboxRequest {
+            id: InboxRequestId::from_bytes([1; 16]),
+            inbox: InboxId::from_bytes([2; 16]),
+            at: Timestamp::from_millis(7),
+            headers: vec![("authorization".into(), "Bearer hunter2".into())],
+            body: b"hunter2".to_vec(),
+            verified: Some(true),
+            answer_status: 200,
+        };
+        let printed = format!("{request:?}");
+        assert!(printed.contains("at: 7 ms") && printed.contains("verified: Some(true)"), "{printed}");
+        assert!(!printed.contains("hunter2") && !printed.contains("104, 117"), "{printed}");
+    }
+}

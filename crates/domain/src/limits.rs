@@ -87,3 +87,22 @@ pub const RETENTION_DAYS_DEFAULT: u16 = 30;
 pub const RETENTION_DAYS_MAX: u16 = 3_650;
 /// How much longer what is unfinished is kept before it is given up.
 pub const EXPIRY_GRACE: Duration = Duration::from_hours(7 * 24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those that the documents name in units of their own.
+    #[test]
+    fn sizes_and_spans_are_those_of_the_documents() {
+        assert_eq!(PAYLOAD_BYTES_MAX, 524_288);
+        assert_eq!(EVENT_REQUEST_BYTES_MAX, 528_384);
+        assert_eq!(BATCH_REQUEST_BYTES_MAX, 8_388_608);
+        assert_eq!(CONFIG_REQUEST_BYTES_MAX, 524_288);
+        assert_eq!(HEADER_VALUE_BYTES_MAX, 4_096);
+        assert_eq!(INBOX_BODY_BYTES_MAX, 65_536);
+        assert_eq!(RESEND_JOB_LIFETIME, Duration::from_hours(720));
+        assert_eq!(OVERVIEW_SPAN_MAX, Duration::from_hours(744));
+        assert_eq!(EXPIRY_GRACE, Duration::from_hours(168));
+    }
+}

@@ -79,3 +79,31 @@ impl Node {
         self.silent_for <= ALIVE_FOR
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_says_who_sends_and_who_answers() {
+        let does = |role: NodeRole| (role.sends(), role.answers());
+        assert_eq!(does(NodeRole::All), (true, true));
+        assert_eq!(does(NodeRole::Api), (false, true));
+        assert_eq!(does(NodeRole::Worker), (true, false));
+    }
+
+    #[test]
+    fn a_node_is_alive_until_it_was_silent_for_longer_than_half_a_minute() {
+        let silent_for = |silent_for: Duration| Node {
+            id: NodeId::from_bytes([1; 16]),
+            name: "a".into(),
+            role: "all".into(),
+            version: "0.1.0".into(),
+            started_at: Timestamp::from_millis(0),
+            seen_at: Timestamp::from_millis(0),
+            silent_for,
+        };
+        assert!(silent_for(ALIVE_FOR).is_alive());
+        assert!(!silent_for(ALIVE_FOR + Duration::from_millis(1)).is_alive());
+    }
+}

@@ -208,6 +208,9 @@ mod tests {
         let policy = own.over(&DeliveryPolicy::default());
         assert_eq!(policy.retry, RetryPolicy::Every { max_attempts: 3, interval: Duration::from_mins(1) });
         assert_eq!(policy.timeout, Duration::from_secs(10));
+        let retry = RetryPolicy::Schedule(seconds(&[1, 30]));
+        let by_schedule = DeliveryPolicy { retry: retry.clone(), ..DeliveryPolicy::default() };
+        assert_eq!(PolicyOverrides::default().over(&by_schedule).retry, retry);
     }
 
     #[test]

@@ -95,4 +95,26 @@ mod tests {
             assert!(text.parse::<StoreId>().is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn a_change_of_a_store_sets_what_it_names_and_leaves_the_rest() {
+        let days = RetentionDays::new;
+        let store = StoreInfo {
+            id: "552".parse().expect("a store id"),
+            name: "Kho".into(),
+            retention: days(7),
+            created_at: Timestamp::from_millis(1),
+        };
+        assert_eq!(store.changed(&StoreChange::default()), store);
+        let renamed = store.changed(&StoreChange { name: Some("Chợ".into()), retention: None });
+        assert_eq!(renamed, StoreInfo { name: "Chợ".into(), ..store.clone() });
+        let kept_as_the_server_says = store.changed(&StoreChange { name: None, retention: Some(None) });
+        assert_eq!(kept_as_the_server_says, StoreInfo { retention: None, ..store });
+    }
+
+    #[test]
+    fn a_store_id_prints_as_it_is_written() {
+        let id: StoreId = "552".parse().expect("a store id");
+        assert_eq!((id.to_string(), format!("{id:?}")), ("552".to_owned(), "552".to_owned()));
+    }
 }

@@ -97,3 +97,29 @@ pub(crate) mod tests_support {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_and_spans_add_up_and_stop_at_the_ends() {
+        let (moment, span) = (Timestamp::from_millis(10_000), Duration::from_millis(2_500));
+        assert_eq!((moment + span, moment - span), (Timestamp(12_500), Timestamp(7_500)));
+        assert_eq!(((moment + span).since(moment), moment.since(moment + span)), (span, Duration::ZERO));
+        assert_eq!(Timestamp(i64::MAX) + Duration::MAX, Timestamp(i64::MAX));
+        assert_eq!(Timestamp(i64::MIN) - Duration::MAX, Timestamp(i64::MIN));
+    }
+
+    #[test]
+    fn seconds_are_whole_ones_that_have_passed() {
+        for (millis, seconds) in [(0, 0), (999, 0), (1_000, 1), (-1, -1), (-1_000, -1)] {
+            assert_eq!(Timestamp(millis).as_seconds(), seconds, "{millis}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_printed_with_its_unit() {
+        assert_eq!(format!("{:?}", Timestamp(7)), "7 ms");
+    }
+}

@@ -127,7 +127,8 @@ mod tests {
             ("admin@bocau.local", "admin@bocau.local"),
             ("a@b", "a@b"),
         ] {
-            assert_eq!(text.parse::<Email>().expect("an address").as_str(), kept);
+            let email: Email = text.parse().expect("an address");
+            assert_eq!((email.as_str(), &*email.to_string(), &*format!("{email:?}")), (kept, kept, kept));
         }
     }
 

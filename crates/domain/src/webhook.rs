@@ -95,3 +95,85 @@ impl Webhook {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::address::EgressRules;
+
+    const MADE: Timestamp = Timestamp::from_millis(1_000);
+    const NOW: Timestamp = Timestamp::from_millis(2_000);
+
+    fn secret(byte: u8) -> SigningSecret {
+        SigningSecret::from_bytes(vec![byte; 32]).expect("long enough")
+    }
+
+    fn url(text: &str) -> WebhookUrl {
+        WebhookUrl::parse(text, &EgressRules::default()).expect("a public address")
+    }
+
+    fn webhook() -> Webhook {
+        Webhook {
+            id: WebhookId::from_bytes([1; 16]),
+            store: "552".parse().expect("an id"),
+            url: url("https://shop.example.com/a"),
+            events: vec![EventPattern::Group("order".into())],
+            headers: Vec::new(),
+            description: "kho".into(),
+            enabled: false,
+            disabled_reason: Some(Reason::WebhookGone),
+            policy: PolicyOverrides::default(),
+            secrets: SigningSecrets::new(secret(1)),
+            created_at: MADE,
+            updated_at: MADE,
+        }
+    }
+
+    #[test]
+    fn a_webhook_wants_what_one_of_its_patterns_means() {
+        let created = "order.created".parse().expect("a type");
+        let webhook = Webhook {
+            events: vec![EventPattern::Group("product".into()), EventPattern::Group("order".into())],
+            ..webhook()
+        };
+        assert!(webhook.wants(&created, "order"));
+        assert!(!webhook.wants(&created, "customer"));
+    }
+
+    #[test]
+    fn a_change_sets_what_it_names_and_leaves_the_rest() {
+        let changed = webhook().changed(WebhookChange::default(), NOW);
+        assert_eq!(
+            (changed.url.as_str(), changed.description.as_str()),
+            ("https://shop.example.com/a", "kho")
+        );
+        assert_eq!((changed.enabled, changed.disabled_reason), (false, Some(Reason::WebhookGone)));
+        assert!(changed.secrets.previous.is_none());
+        assert_eq!((changed.created_at, changed.updated_at), (MADE, NOW));
+
+        let change = WebhookChange {
+            url: Some(url("https://shop.example.com/b")),
+            events: Some(vec![EventPattern::All]),
+            description: Some(String::new()),
+            enabled: Some(true),
+            policy: PolicyChange { interval: Some(Some(Duration::from_mins(1))), ..PolicyChange::default() },
+            ..WebhookChange::default()
+        };
+        let changed = webhook().changed(change, NOW);
+        assert_eq!(changed.url.as_str(), "https://shop.example.com/b");
+        assert_eq!((changed.events, changed.description.as_str()), (vec![EventPattern::All], ""));
+        assert_eq!((changed.enabled, changed.disabled_reason), (true, None));
+        assert_eq!(changed.policy.interval, Some(Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn an_old_secret_goes_on_signing_for_its_lifetime_after_a_new_one() {
+        let change = WebhookChange { secret: Some(secret(2)), ..WebhookChange::default() };
+        let secrets = webhook().changed(change, NOW).secrets;
+        assert_eq!(secrets.current.expose_bytes(), [2; 32]);
+        let (old, until) = secrets.previous.expect("is kept");
+        assert_eq!((old.expose_bytes(), until), (&[1; 32][..], NOW + OLD_SECRET_LIFETIME));
+    }
+}

@@ -26,14 +26,14 @@ pub const MASK: &str = bocau_domain::header::MASK;
 pub const HEADER_PREFIX_DEFAULT: &str = "bocau";
 
 /// A request that is about to leave. It prints nothing of itself: its headers may be passwords.
-#[derive(Clone)]
-pub struct Outgoing {
+#[derive(Clone, Copy)]
+pub struct Outgoing<'a> {
     /// Where to.
-    pub url: String,
+    pub url: &'a str,
     /// Names in lower case or as the owner wrote them, with their values.
-    pub headers: Vec<(String, String)>,
+    pub headers: &'a [(String, String)],
     /// The payload.
-    pub body: Bytes,
+    pub body: &'a Bytes,
 }
 
 /// What came back.
@@ -88,7 +88,7 @@ impl SeenHead {
 pub trait Transport: Send + Sync + 'static {
     /// Sends a POST and reads the answer, and tells `head` as soon as its head has come. Has no deadline of
     /// its own: the sender drops it at the attempt's.
-    async fn post(&self, outgoing: Outgoing, head: &SeenHead) -> Result<Answer, SendError>;
+    async fn post(&self, outgoing: Outgoing<'_>, head: &SeenHead) -> Result<Answer, SendError>;
 }
 
 /// Makes attempts.
@@ -119,10 +119,8 @@ impl Sender {
     ) -> AttemptRecord {
         let started_at = self.clock.now();
         let started = self.clock.monotonic();
-        let headers = self.headers(claimed, webhook, self.clock.wall());
-        let request_headers = masked(&headers, webhook);
-        let url = webhook.url.as_str().to_owned();
-        let outgoing = Outgoing { url, headers, body: claimed.payload.clone() };
+        let mut headers = self.headers(claimed, webhook, self.clock.wall());
+        let outgoing = Outgoing { url: webhook.url.as_str(), headers: &headers, body: &claimed.payload };
         let head = SeenHead::default();
         let result = match self.judge(webhook) {
             Ok(()) => self.within(policy.timeout, outgoing, &head).await,
@@ -133,6 +131,7 @@ impl Sender {
         let result = result.map(|result| result.map(|answer| echo.masked(answer)));
         let head = echo.masked_head(head);
         let ended = End::of(result, head, policy.timeout, started_at + duration);
+        mask(&mut headers, webhook);
         AttemptRecord {
             claim: claimed.claim.clone(),
             webhook: claimed.webhook,
@@ -142,7 +141,7 @@ impl Sender {
             outcome: ended.outcome,
             status_code: ended.status_code,
             error: ended.error,
-            request_headers,
+            request_headers: headers,
             response_headers: ended.headers,
             response_body: ended.body,
             response_truncated: ended.truncated,
@@ -166,7 +165,7 @@ impl Sender {
     async fn within(
         &self,
         timeout: Duration,
-        outgoing: Outgoing,
+        outgoing: Outgoing<'_>,
         head: &SeenHead,
     ) -> Option<Result<Answer, SendError>> {
         let deadline = self.clock.sleep(timeout);
@@ -197,13 +196,12 @@ impl Sender {
     }
 }
 
-/// The headers as the history shows them: what the owner gave may be a password.
-fn masked(headers: &[(String, String)], webhook: &Webhook) -> Vec<(String, String)> {
+/// Makes the headers what the history shows: what the owner gave, and may be a password, comes last.
+fn mask(headers: &mut [(String, String)], webhook: &Webhook) {
     let ours = headers.len() - webhook.headers.len();
-    let shown = |(index, (name, value)): (usize, &(String, String))| {
-        (name.clone(), if index < ours { value.clone() } else { MASK.to_owned() })
-    };
-    headers.iter().enumerate().map(shown).collect()
+    for (_, value) in &mut headers[ours..] {
+        MASK.clone_into(value);
+    }
 }
 
 fn blocked(refusal: UrlRefusal) -> SendError {

@@ -182,24 +182,24 @@ where
 
 #[async_trait]
 impl Transport for HttpsTransport {
-    async fn post(&self, outgoing: Outgoing, head: &SeenHead) -> Result<Answer, SendError> {
+    async fn post(&self, outgoing: Outgoing<'_>, head: &SeenHead) -> Result<Answer, SendError> {
         let request = build_request(outgoing)?;
         let response = self.client.request(request).await.map_err(|error| classify(&error))?;
         read_answer(response, head).await
     }
 }
 
-fn build_request(outgoing: Outgoing) -> Result<Request<Full<Bytes>>, SendError> {
+fn build_request(outgoing: Outgoing<'_>) -> Result<Request<Full<Bytes>>, SendError> {
     let unusable = |what: &str| SendError::Protocol(format!("the request cannot be built: {what}"));
     let mut headers = HeaderMap::with_capacity(outgoing.headers.len());
-    for (name, value) in &outgoing.headers {
+    for (name, value) in outgoing.headers {
         let name = HeaderName::try_from(name.as_str()).map_err(|_| unusable("header name"))?;
         let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| unusable("header value"))?;
         // Kept out of HPACK's tables and of debug output: the owner's values may be passwords.
         value.set_sensitive(true);
         headers.append(name, value);
     }
-    let mut request = Request::new(Full::new(outgoing.body));
+    let mut request = Request::new(Full::new(outgoing.body.clone()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = outgoing.url.parse().map_err(|_| unusable("URL"))?;
     *request.headers_mut() = headers;

@@ -138,12 +138,12 @@ pub(crate) struct Wire {
 
 #[async_trait]
 impl Transport for Wire {
-    async fn post(&self, outgoing: Outgoing, head: &SeenHead) -> Result<Answer, SendError> {
+    async fn post(&self, outgoing: Outgoing<'_>, head: &SeenHead) -> Result<Answer, SendError> {
         let (network, ledger) = (&*self.network, &*self.network.ledger);
         let host = outgoing.url.strip_prefix("https://receiver-").and_then(|rest| rest.split('.').next());
         let place: usize = host.and_then(|place| place.parse().ok()).expect("a receiver of the simulation");
         let webhook = ledger.plans()[place].id;
-        let post = ledger.posted(self.run, self.clock.now(), webhook, &outgoing.headers, &outgoing.body);
+        let post = ledger.posted(self.run, self.clock.now(), webhook, outgoing.headers, outgoing.body);
         let _underway = Underway { network, post };
         let fate = network.fate(place);
         network.clock.sleep(fate.way_there).await;

@@ -4,7 +4,7 @@ use bocau_domain::{Delivery, DeliveryId, Input, StoreId, Timestamp, WebhookId, t
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::results::{find, impossible, lapse};
+use super::results::{find_in, impossible, lapse};
 use super::rows::{
     DELIVERY_COLUMN_COUNT, all, delivery, delivery_columns, delivery_id, first, from_count, store_id, time,
     update_state,
@@ -207,7 +207,7 @@ fn claim_one(
 /// Gives claims back that are still held.
 pub(super) fn release(tx: &Tx<'_>, claims: &[ClaimRef]) -> Result<()> {
     for ClaimRef { store, delivery, claim } in claims {
-        let Some(mut found) = find(tx.connection, store, *delivery)? else { continue };
+        let Some(mut found) = find_in(tx, store, *delivery)? else { continue };
         if found.state.claim == *claim && found.state.claimed_until.is_some() {
             let was = found.state.status;
             found.state = transition(&found.state, &Input::Release).map_err(impossible)?;
@@ -228,7 +228,7 @@ pub(super) fn void_some(
 ) -> Result<(usize, Option<VoidedUpTo>)> {
     let held = held_after(tx, after)?;
     for (_, store, id) in &held {
-        if let Some(delivery) = find(tx.connection, store, *id)? {
+        if let Some(delivery) = find_in(tx, store, *id)? {
             lapse(tx, store, delivery, now)?;
         }
     }

@@ -7,7 +7,7 @@ use bocau_domain::{
 use rusqlite::params;
 use serde_json::json;
 
-use super::results::{find, impossible};
+use super::results::{find_in, impossible};
 use super::rows::{all, delivery_id, event_id, first, from_count, update_state};
 use super::tx::Tx;
 use super::{SqliteStore, audit, connection, inboxes};
@@ -112,7 +112,7 @@ fn erase_some(
 
 /// What waits is not sent any more.
 fn skip(tx: &Tx<'_>, store: &StoreId, id: DeliveryId, erased: &mut Erased) -> Result<()> {
-    let Some(mut delivery) = find(tx.connection, store, id)? else { return Ok(()) };
+    let Some(mut delivery) = find_in(tx, store, id)? else { return Ok(()) };
     erased.in_flight += usize::from(delivery.state.claimed_until.is_some());
     let was: Status = delivery.state.status;
     match transition(&delivery.state, &Input::Skip(Reason::ObjectErased)) {

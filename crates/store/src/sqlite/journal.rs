@@ -43,7 +43,7 @@ pub(super) fn append(tx: &Tx<'_>, submission: &Submission) -> Result<Appended> {
 }
 
 fn insert_event(tx: &Tx<'_>, submission: &Submission, event: &NewEvent) -> Result<()> {
-    tx.execute(
+    tx.execute_again(
         "INSERT INTO events (id, store_id, event_type, object_id, occurred_at, created_at, is_test, payload) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
@@ -68,7 +68,7 @@ fn insert_delivery(
     delivery: &NewDelivery,
 ) -> Result<()> {
     let state = &delivery.state;
-    tx.execute(
+    tx.execute_again(
         "INSERT INTO deliveries (store_id, id, event_id, webhook_id, event_type, object_id, is_test, created_at, \
          status, reason, next_attempt_at, resend_at, claim, claimed_until, auto_attempts, interruptions, \
          last_number, attempts, responses, last_status_code, due_at) \

@@ -3,7 +3,7 @@
 use bocau_domain::{Delivery, DeliveryId, Input, StoreId, Timestamp, WebhookId, transition};
 
 use super::erasure::is_erased;
-use super::results::{find, impossible};
+use super::results::{find_in, impossible};
 use super::rows::{first, only, update_state};
 use super::tx::Tx;
 use crate::{Resend, Result};
@@ -13,7 +13,7 @@ pub(super) fn request_resend(tx: &Tx<'_>, store: &StoreId, id: DeliveryId, now: 
     if tx.config_version(store)?.is_none() {
         return Ok(Resend::NotFound);
     }
-    let Some(mut delivery) = find(tx.connection, store, id)? else {
+    let Some(mut delivery) = find_in(tx, store, id)? else {
         return Ok(Resend::NotFound);
     };
     let Some(webhook) = delivery.webhook_id else {

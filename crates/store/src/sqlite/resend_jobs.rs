@@ -197,7 +197,7 @@ fn advance(
         return Ok(Some(Advanced { job, webhooks }));
     }
     for id in ids {
-        let Some(mut delivery) = results::find(tx.connection, &job.store, *id)? else { continue };
+        let Some(mut delivery) = results::find_in(tx, &job.store, *id)? else { continue };
         let Some(webhook) = delivery.webhook_id else { continue };
         if !job.filter.matches(&delivery) || resend::is_deleted(tx, webhook)? {
             continue;

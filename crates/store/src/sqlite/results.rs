@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use bocau_domain::transition::AttemptEnd;
 use bocau_domain::{
-    Actor, Attempt, AuditAction, Delivery, DeliveryId, Input, Outcome, Reason, Refusal, StoreId, Timestamp,
+    Actor, AuditAction, Delivery, DeliveryId, Input, Outcome, Reason, Refusal, StoreId, Timestamp,
     WebhookId, transition,
 };
 use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::audit;
-use super::rows::{delivery, delivery_columns, first, insert_attempt, millis, only, update_state};
+use super::rows::{NewAttempt, delivery, delivery_columns, first, insert_attempt, millis, only, update_state};
 use super::skipping::{Skip, skip_some};
 use super::tx::Tx;
 use crate::change::Change;
@@ -29,7 +29,7 @@ pub(super) fn record(tx: &Tx<'_>, record: &AttemptRecord) -> Result<Recorded> {
     if tx.config_version(store)?.is_none() {
         return Ok(Recorded::Vanished);
     }
-    let Some(mut delivery) = find(tx.connection, store, record.claim.delivery)? else {
+    let Some(mut delivery) = find_in(tx, store, record.claim.delivery)? else {
         return Ok(Recorded::Vanished);
     };
     let was = delivery.state.status;
@@ -100,7 +100,7 @@ pub(super) fn lapse(
 ) -> Result<Delivery> {
     let (was, trigger) = (delivery.state.status, delivery.state.next_trigger(delivery.is_test, now));
     delivery.state = transition(&delivery.state, &Input::ClaimLapsed).map_err(impossible)?;
-    let attempt = Attempt {
+    let attempt = NewAttempt {
         number: delivery.state.last_number,
         trigger,
         // When it began, if it did, died with whoever held the claim.
@@ -108,14 +108,14 @@ pub(super) fn lapse(
         duration: Duration::ZERO,
         outcome: Outcome::Interrupted,
         status_code: None,
-        error: Some(INTERRUPTED_TEXT.into()),
-        request_headers: Vec::new(),
-        response_headers: Vec::new(),
-        response_body: Vec::new(),
+        error: Some(INTERRUPTED_TEXT),
+        request_headers: &[],
+        response_headers: &[],
+        response_body: &[],
         response_truncated: false,
     };
     insert_attempt(tx, delivery.id, &attempt)?;
-    delivery.last_error = attempt.error;
+    delivery.last_error = Some(INTERRUPTED_TEXT.into());
     delivery.last_outcome = Some(attempt.outcome);
     delivery.last_duration = None;
     update_state(tx, store, was, &delivery)?;
@@ -136,23 +136,28 @@ pub(super) fn find(connection: &Connection, store: &StoreId, id: DeliveryId) -> 
     first(connection, FIND, params![store.as_str(), id.as_bytes()], delivery)
 }
 
+/// The same within a transaction.
+pub(super) fn find_in(tx: &Tx<'_>, store: &StoreId, id: DeliveryId) -> Result<Option<Delivery>> {
+    tx.first_again(FIND, params![store.as_str(), id.as_bytes()], delivery)
+}
+
 /// A transition that the code around it has ruled out.
 pub(super) fn impossible(refusal: Refusal) -> StoreError {
     StoreError::Corrupt(format!("the columns of a delivery contradict one another: {refusal}"))
 }
 
-fn history_row(record: &AttemptRecord, number: u32) -> Attempt {
-    Attempt {
+fn history_row(record: &AttemptRecord, number: u32) -> NewAttempt<'_> {
+    NewAttempt {
         number,
         trigger: record.trigger,
         started_at: record.started_at,
         duration: record.duration,
         outcome: record.outcome,
         status_code: record.status_code,
-        error: record.error.clone(),
-        request_headers: record.request_headers.clone(),
-        response_headers: record.response_headers.clone(),
-        response_body: record.response_body.clone(),
+        error: record.error.as_deref(),
+        request_headers: &record.request_headers,
+        response_headers: &record.response_headers,
+        response_body: &record.response_body,
         response_truncated: record.response_truncated,
     }
 }

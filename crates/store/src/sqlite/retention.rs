@@ -73,15 +73,15 @@ enum End {
     OutOfBatch,
 }
 
-struct Batch<'a> {
-    tx: &'a Tx<'a>,
+struct Batch<'a, 'c> {
+    tx: &'a Tx<'c>,
     retire: &'a Retire,
     /// Rows that may still be looked at or removed.
     left: usize,
     done: Retired,
 }
 
-impl Batch<'_> {
+impl Batch<'_, '_> {
     fn events(&mut self, after: Option<EventId>) -> Result<Option<RetirePlace>> {
         let limit = self.left;
         let from = after.unwrap_or(EventId::from_bytes([0; 16]));

@@ -7,7 +7,7 @@ use bocau_domain::{
     StoreId, Timestamp, Trigger, WebhookId,
 };
 use rusqlite::types::{FromSql, ValueRef};
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, Params, Row, Statement, params};
 
 use super::tx::Tx;
 use crate::{Result, StoreError};
@@ -50,7 +50,15 @@ pub(super) fn first<T>(
     params: impl Params,
     read: impl Fn(&Row<'_>) -> Result<T>,
 ) -> Result<Option<T>> {
-    let mut statement = connection.prepare_cached(sql)?;
+    first_of(&mut *connection.prepare_cached(sql)?, params, read)
+}
+
+/// The first row that a prepared query answers.
+pub(super) fn first_of<T>(
+    statement: &mut Statement<'_>,
+    params: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T>,
+) -> Result<Option<T>> {
     let mut rows = statement.query(params)?;
     rows.next()?.map(read).transpose()
 }
@@ -185,7 +193,7 @@ fn state(row: &Row<'_>) -> Result<DeliveryState> {
 /// Writes the state of a delivery that is there, and how its last attempt ended; it was in `was` before.
 pub(super) fn update_state(tx: &Tx<'_>, store: &StoreId, was: Status, delivery: &Delivery) -> Result<()> {
     let state = &delivery.state;
-    tx.execute(
+    tx.execute_again(
         "UPDATE deliveries SET status = ?3, reason = ?4, next_attempt_at = ?5, resend_at = ?6, claim = ?7, \
          claimed_until = ?8, auto_attempts = ?9, interruptions = ?10, last_number = ?11, attempts = ?12, \
          responses = ?13, last_status_code = ?14, due_at = ?15, last_error = ?16, last_outcome = ?17, \
@@ -215,8 +223,23 @@ pub(super) fn update_state(tx: &Tx<'_>, store: &StoreId, was: Status, delivery: 
     Ok(())
 }
 
-pub(super) fn insert_attempt(tx: &Tx<'_>, delivery: DeliveryId, attempt: &Attempt) -> Result<()> {
-    tx.execute(
+/// A row of the history that is to be written.
+pub(super) struct NewAttempt<'a> {
+    pub(super) number: u32,
+    pub(super) trigger: Trigger,
+    pub(super) started_at: Timestamp,
+    pub(super) duration: Duration,
+    pub(super) outcome: Outcome,
+    pub(super) status_code: Option<u16>,
+    pub(super) error: Option<&'a str>,
+    pub(super) request_headers: &'a [(String, String)],
+    pub(super) response_headers: &'a [(String, String)],
+    pub(super) response_body: &'a [u8],
+    pub(super) response_truncated: bool,
+}
+
+pub(super) fn insert_attempt(tx: &Tx<'_>, delivery: DeliveryId, attempt: &NewAttempt<'_>) -> Result<()> {
+    tx.execute_again(
         "INSERT INTO attempts (delivery_id, number, trigger, started_at, duration_ms, outcome, status_code, error, \
          request_headers, response_headers, response_truncated, response_body) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -229,8 +252,8 @@ pub(super) fn insert_attempt(tx: &Tx<'_>, delivery: DeliveryId, attempt: &Attemp
             attempt.outcome.as_str(),
             attempt.status_code,
             attempt.error,
-            headers_text(&attempt.request_headers)?,
-            headers_text(&attempt.response_headers)?,
+            headers_text(attempt.request_headers)?,
+            headers_text(attempt.response_headers)?,
             attempt.response_truncated,
             attempt.response_body,
         ],

@@ -4,9 +4,9 @@ use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 
 use bocau_domain::{AuditIds, StoreId};
-use rusqlite::{Connection, Params};
+use rusqlite::{CachedStatement, Connection, Params, Row};
 
-use super::rows::{first, from_u64, only, to_u64};
+use super::rows::{first, first_of, from_u64, only, to_u64};
 use super::tally;
 use crate::Result;
 use crate::seal::Sealer;
@@ -22,11 +22,21 @@ pub(super) struct Tx<'c> {
     versions: RefCell<HashMap<StoreId, Option<u64>>>,
     /// What it has changed and not counted yet.
     tally: RefCell<Tally>,
+    /// What it runs once for each event or result, by its text's address: looking a text up among all that the
+    /// connection keeps hashes it, twice.
+    repeated: RefCell<Vec<(&'static str, CachedStatement<'c>)>>,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(connection: &'c Connection, sealer: &'c Sealer, audit_ids: &'c AuditIds) -> Self {
-        Self { connection, sealer, audit_ids, versions: RefCell::default(), tally: RefCell::default() }
+        Self {
+            connection,
+            sealer,
+            audit_ids,
+            versions: RefCell::default(),
+            tally: RefCell::default(),
+            repeated: RefCell::default(),
+        }
     }
 
     /// Where it is counted what the transaction changes.
@@ -44,6 +54,31 @@ impl<'c> Tx<'c> {
     /// Runs a statement that changes rows; answers how many.
     pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
         Ok(self.connection.prepare_cached(sql)?.execute(params)?)
+    }
+
+    /// Runs a statement that changes rows and that a transaction runs many times; answers how many.
+    pub(super) fn execute_again(&self, sql: &'static str, params: impl Params) -> Result<usize> {
+        Ok(self.repeated(sql)?.execute(params)?)
+    }
+
+    /// The first row that a query answers which a transaction runs many times. `read` uses no transaction.
+    pub(super) fn first_again<T>(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl Fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        first_of(&mut *self.repeated(sql)?, params, read)
+    }
+
+    fn repeated(&self, sql: &'static str) -> Result<RefMut<'_, CachedStatement<'c>>> {
+        let mut repeated = self.repeated.borrow_mut();
+        let known = repeated.iter().position(|(known, _)| std::ptr::eq(*known, sql));
+        if known.is_none() {
+            repeated.push((sql, self.connection.prepare_cached(sql)?));
+        }
+        let place = known.unwrap_or(repeated.len() - 1);
+        Ok(RefMut::map(repeated, |repeated| &mut repeated[place].1))
     }
 
     /// The version of the store's configuration; `None` where the store is not there. Read once for all the

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use crate::body::json_depth;
+use crate::body::is_nested_deeper;
 use crate::problem::{Kind, Problem, text};
 use crate::refusals::{invalid, unknown_event_type};
 use crate::time::from_rfc3339;
@@ -91,7 +91,7 @@ fn check_payload(payload: &str, pointer: &str) -> Result<(), Problem> {
             "payload must be a JSON object {…}.",
         ));
     }
-    if json_depth(payload.as_bytes()) > JSON_DEPTH_MAX {
+    if is_nested_deeper(payload.as_bytes(), JSON_DEPTH_MAX) {
         return Err(invalid(
             pointer,
             "payload lồng nhau quá 64 tầng.",
