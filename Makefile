@@ -107,11 +107,11 @@ simulate: ## Take the engine through seeded troubles (SEEDS=10000 FROM=1)
 # Changes the code, one place at a time, and runs the tests that should notice: all of the domain; of the engine, one of so
 # many samples, which are dealt in turn (SAMPLE=7 takes another). Who survives is listed, to be read.
 SAMPLE ?= 0
-SAMPLES ?= 25
-MUTANTS := $(CARGO) mutants --test-tool nextest --baseline skip --timeout 120 --no-shuffle --output target/mutants
+SAMPLES ?= 50
+MUTANTS := PROPTEST_CASES=64 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 $(CARGO) mutants -j2 --test-tool nextest --baseline skip --timeout 120 --no-shuffle --output target/mutants
 # Some were missed, or ended by the deadline.
 SURVIVORS_ARE_NO_ERROR := { code=$$?; [ $$code = 2 ] || [ $$code = 3 ]; }
-mutants: ## See whether the tests notice changes of the domain and of a sample of the engine (SAMPLE=0 of 25; hours)
+mutants: ## See whether the tests notice changes of the domain and of a sample of the engine (SAMPLE=0 of 50; an hour and a half)
 	$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
 	mkdir -p target/mutants/domain target/mutants/engine
 	$(MUTANTS)/domain -p bocau-domain || $(SURVIVORS_ARE_NO_ERROR)

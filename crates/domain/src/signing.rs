@@ -181,9 +181,9 @@ mod tests {
         let (event, at) = (EventId::from_bytes([0; 16]), Timestamp::from_millis(9_000));
         let signature = secrets.signature(event, at, b"{}");
         assert!(secrets.verify(event, at, b"{}", &signature));
-        let of_old = SigningSecrets::new(old).signature(event, at, b"{}");
-        assert!(secrets.verify(event, at, b"{}", &format!("v2,x {of_old}")), "while it signs");
-        assert!(!secrets.verify(event, until, b"{}", &of_old));
+        let of_old = |at| SigningSecrets::new(old.clone()).signature(event, at, b"{}");
+        assert!(secrets.verify(event, at, b"{}", &format!("v2,x {}", of_old(at))), "while it signs");
+        assert!(!secrets.verify(event, until, b"{}", &of_old(until)));
         assert!(!secrets.verify(event, at, b"{ }", &signature));
         assert!(!secrets.verify(event, until, b"{}", &signature));
         for wrong in ["", "v1,", "v1,AAAA", &signature[..30], &signature.replace("v1,", "v1a,")] {

@@ -287,6 +287,12 @@ mod tests {
         (timeout.outcome, timeout.status_code) = (Outcome::Timeout, None);
         let state = step(claimed(DeliveryState::pending(at(0)), 0), Input::AttemptEnded(timeout));
         assert_eq!((state.attempts, state.responses, state.last_status_code), (1, 0, None));
+        let answered = tried(state, Trigger::Auto, 61, 500);
+        assert_eq!((answered.attempts, answered.responses, answered.last_status_code), (2, 1, Some(500)));
+        let mut silent = end(Trigger::Auto, 122, 500);
+        (silent.outcome, silent.status_code) = (Outcome::Timeout, None);
+        let state = step(claimed(answered, 122), Input::AttemptEnded(silent));
+        assert_eq!(state.last_status_code, None, "the last attempt had no answer");
     }
 
     #[test]
@@ -325,6 +331,9 @@ mod tests {
             (ended.status, ended.reason, ended.due_at()),
             (Status::Failed, Some(Reason::Interrupted), None)
         );
+        let asked = step(state, Input::Resend { now: at(8) });
+        let ended = step(claimed(asked, 9), Input::ClaimLapsed);
+        assert_eq!((ended.status, ended.due_at()), (Status::Failed, None), "what was asked for ends with it");
         let answered = tried(state, Trigger::Auto, 9, 500);
         assert_eq!(answered.interruptions, 0, "only a row without a break counts");
     }
@@ -337,6 +346,7 @@ mod tests {
         assert_eq!(asked.next_trigger(false, at(500)), Trigger::Manual);
         let done = tried(asked, Trigger::Manual, 500, 200);
         assert_eq!((done.status, done.last_number, done.auto_attempts), (Status::Succeeded, 4, 3));
+        assert_eq!(done.due_at(), None);
         let again = tried(asked, Trigger::Manual, 500, 500);
         assert_eq!((again.status, again.due_at()), (Status::Failed, None));
     }
@@ -361,6 +371,23 @@ mod tests {
         let done = tried(DeliveryState::pending(at(0)), Trigger::Auto, 0, 200);
         let asked = step(done, Input::Resend { now: at(5) });
         assert_eq!(tried(asked, Trigger::Manual, 5, 500).status, Status::Failed);
+    }
+
+    #[test]
+    fn a_failed_resend_of_a_skipped_one_makes_it_failed() {
+        let skipped = DeliveryState::skipped(Some(Reason::WebhookDisabled));
+        let failed = tried(step(skipped, Input::Resend { now: at(5) }), Trigger::Manual, 5, 500);
+        assert_eq!((failed.status, failed.reason, failed.due_at()), (Status::Failed, None, None));
+    }
+
+    #[test]
+    fn a_resend_asked_for_before_an_attempt_begins_is_answered_by_its_success() {
+        for asked_at in [1, 2] {
+            let in_a_lane = claimed(DeliveryState::pending(at(0)), 0);
+            let asked = step(in_a_lane, Input::Resend { now: at(asked_at) });
+            let done = step(asked, Input::AttemptEnded(end(Trigger::Auto, 2, 200)));
+            assert_eq!((done.status, done.due_at()), (Status::Succeeded, None), "asked at {asked_at}");
+        }
     }
 
     #[test]
