@@ -286,6 +286,15 @@ fn a_url_that_names_the_servers_own_address_is_refused() {
 }
 
 #[test]
+fn a_url_is_equal_to_itself_and_prints_as_it_is_kept() {
+    let parse = |text: &str| WebhookUrl::parse(text, &EgressRules::default()).expect("allowed");
+    let url = parse("https://EXAMPLE.com:443/a");
+    assert_eq!(url, parse("https://example.com/a"));
+    assert_ne!(url, parse("https://example.com/b"));
+    assert_eq!((url.to_string(), format!("{url:?}")), (url.as_str().to_owned(), url.as_str().to_owned()));
+}
+
+#[test]
 fn a_url_is_judged_again_when_the_rules_have_changed() {
     let url = WebhookUrl::parse("http://10.0.0.1/", &opening("10.0.0.0/8")).expect("allowed");
     let judge = |rules: &EgressRules| url.judge(rules).map_err(|refusal| refusal.code());
