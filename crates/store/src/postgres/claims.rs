@@ -236,18 +236,19 @@ fn may_claim(claimable: Claimable, delivery: &Delivery, now: Timestamp) -> bool 
         }
 }
 
+/// Looks each event up by its id, as [`super::results::HOLD`] does.
+pub(super) const PAYLOADS: &str = "SELECT e.id, e.payload FROM unnest($1::uuid[]) AS n (id) \
+     CROSS JOIN LATERAL (SELECT id, payload FROM events WHERE id = n.id AND id BETWEEN $2 AND $3 LIMIT 1) e";
+
 /// What was taken, with the payloads.
 async fn claimed(tx: &Tx, haul: Haul<'_>) -> Result<Vec<Claimed>> {
     let Haul { request, taken, .. } = haul;
     let ids: Vec<Uuid> = taken.iter().map(|held| uuid(held.delivery.event_id.as_bytes())).collect();
     let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(Vec::new()) };
     let payloads = tx
-        .all(
-            "SELECT e.id, e.payload FROM unnest($1::uuid[]) AS n (id) \
-             JOIN events e ON e.id = n.id AND e.id BETWEEN $2 AND $3",
-            &[&ids, first, last],
-            |row| Ok((id(row, 0, EventId::from_bytes)?, Bytes::from(row.try_get::<_, Vec<u8>>(1)?))),
-        )
+        .all(PAYLOADS, &[&ids, first, last], |row| {
+            Ok((id(row, 0, EventId::from_bytes)?, Bytes::from(row.try_get::<_, Vec<u8>>(1)?)))
+        })
         .await?;
     let payloads: HashMap<EventId, Bytes> = payloads.into_iter().collect();
     let claimed = |held: Held| {

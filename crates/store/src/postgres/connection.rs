@@ -248,7 +248,7 @@ pub(super) enum Use {
 }
 
 impl Use {
-    fn settings(self) -> String {
+    pub(super) fn settings(self) -> String {
         let statement_max = match self {
             Self::Work => STATEMENT_MAX,
             Self::Lookups => LOOKUP_MAX,

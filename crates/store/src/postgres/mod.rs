@@ -27,6 +27,8 @@ mod nodes;
 mod notices;
 mod partitions;
 mod people;
+#[cfg(test)]
+mod plans;
 mod pulse;
 mod query;
 mod resealing;

@@ -145,6 +145,12 @@ impl Noted {
     }
 }
 
+/// Looks each attempt up by its delivery, as [`HOLD`] does.
+pub(super) const NOTED: &str = "SELECT a.delivery_id, a.number, r.started_at, r.took \
+     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) AS r (id, started_at, took, outcome) \
+     CROSS JOIN LATERAL (SELECT * FROM attempts WHERE delivery_id = r.id AND delivery_id BETWEEN $5 AND $6 \
+       AND started_at = r.started_at AND duration_ms = r.took AND outcome = r.outcome LIMIT 1) a";
+
 /// Of those whose claim does not hold, the ones that are in the history already, with their numbers.
 async fn noted_before(
     tx: &Tx,
@@ -160,12 +166,8 @@ async fn noted_before(
     let started: Vec<i64> = stale.iter().map(|record| record.started_at.as_millis()).collect();
     let took: Vec<i64> = stale.iter().map(|record| millis(record.duration)).collect();
     let outcomes: Vec<&str> = stale.iter().map(|record| record.outcome.as_str()).collect();
-    let sql = "SELECT a.delivery_id, a.number, r.started_at, r.took \
-               FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) AS r (id, started_at, took, outcome) \
-               JOIN attempts a ON a.delivery_id = r.id AND a.delivery_id BETWEEN $5 AND $6 \
-                AND a.started_at = r.started_at AND a.duration_ms = r.took AND a.outcome = r.outcome";
     let noted = tx
-        .all(sql, &[&ids, &started, &took, &outcomes, first, last], |row| {
+        .all(NOTED, &[&ids, &started, &took, &outcomes, first, last], |row| {
             let delivery = id(row, 0, DeliveryId::from_bytes)?;
             let noted = Noted { delivery, started_at: row.try_get(2)?, took: row.try_get(3)? };
             Ok((noted, to_u32(row.try_get(1)?)))
@@ -208,6 +210,21 @@ pub(super) fn lapse(tx: &Tx, held: &mut Held, now: Timestamp) -> Result<(Deliver
     Ok((delivery.id, attempt))
 }
 
+/// The bounds tell the server which days to look at. LATERAL and LIMIT leave it no choice but to look each row up by its
+/// id, in the order given: it keeps the plan of when the tables were empty, and that one walked over all rows between the
+/// bounds and compared each with each.
+pub(super) const HOLD: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    ", d.store_id FROM (SELECT store_id, id FROM unnest($1::text[], $2::uuid[]) \
+       WITH ORDINALITY AS given (store_id, id, place) ORDER BY place OFFSET 0) n \
+     CROSS JOIN LATERAL (SELECT 1 FROM stores WHERE id = n.store_id AND coalesce(deleted_at, 0) = 0 \
+       AND standing IS DISTINCT FROM 'away' LIMIT 1) s \
+     CROSS JOIN LATERAL (SELECT * FROM deliveries WHERE store_id = n.store_id AND id = n.id \
+       AND id BETWEEN $3 AND $4 LIMIT 1 FOR UPDATE) d \
+     LEFT JOIN webhooks w ON w.id = d.webhook_id"
+);
+
 /// These deliveries as they stand, of stores that are there and have not left, held to the end of the transaction.
 pub(super) async fn hold(tx: &Tx, wanted: &[(&StoreId, DeliveryId)]) -> Result<HashMap<DeliveryId, Held>> {
     // Everybody holds rows in the order of their ids, so that nobody waits for one another.
@@ -219,18 +236,9 @@ pub(super) async fn hold(tx: &Tx, wanted: &[(&StoreId, DeliveryId)]) -> Result<H
     };
     let stores: Vec<&str> = wanted.iter().map(|(store, _)| store.as_str()).collect();
     let ids: Vec<Uuid> = wanted.iter().map(|(_, id)| uuid(id.as_bytes())).collect();
-    // The bounds tell the server which days to look at.
-    let sql = concat!(
-        "SELECT ",
-        delivery_columns!(),
-        ", d.store_id FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS n (store_id, id, place) \
-         JOIN stores s ON s.id = n.store_id AND coalesce(s.deleted_at, 0) = 0 AND s.standing IS DISTINCT FROM 'away' \
-         JOIN deliveries d ON d.store_id = n.store_id AND d.id = n.id AND d.id BETWEEN $3 AND $4 \
-         LEFT JOIN webhooks w ON w.id = d.webhook_id ORDER BY n.place FOR UPDATE OF d"
-    );
     let bounds = (uuid(first.as_bytes()), uuid(last.as_bytes()));
     let found = tx
-        .all(sql, &[&stores, &ids, &bounds.0, &bounds.1], |row| {
+        .all(HOLD, &[&stores, &ids, &bounds.0, &bounds.1], |row| {
             let delivery = delivery(row)?;
             Ok((delivery.id, Held::new(store_id(row, DELIVERY_COLUMN_COUNT)?, delivery)))
         })

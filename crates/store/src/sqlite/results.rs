@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use bocau_domain::transition::AttemptEnd;
 use bocau_domain::{
-    Actor, AuditAction, Delivery, DeliveryId, Input, Outcome, Reason, Refusal, StoreId, Timestamp,
-    WebhookId, transition,
+    Actor, AuditAction, Delivery, DeliveryId, Input, Outcome, Reason, Refusal, StoreId, Timestamp, WebhookId,
+    transition,
 };
 use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::audit;
-use super::rows::{NewAttempt, delivery, delivery_columns, first, insert_attempt, millis, only, update_state};
+use super::rows::{
+    NewAttempt, delivery, delivery_columns, first, insert_attempt, millis, only, update_state,
+};
 use super::skipping::{Skip, skip_some};
 use super::tx::Tx;
 use crate::change::Change;
