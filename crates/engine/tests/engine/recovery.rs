@@ -133,11 +133,6 @@ async fn what_waits_beyond_its_lease_is_given_back_and_never_called_interrupted(
             "the lease outlasts the attempt"
         );
         harness.advance(10 * SECOND).await;
-        // Whoever asks for this webhook meanwhile, another node say, would call a lapsed one interrupted.
-        let now = harness.clock.now();
-        for row in harness.deliveries(bocau_store::DeliveryFilter::default()).await {
-            assert!(row.state.claimed_until.is_none_or(|until| until > now), "a lease has lapsed: {row:?}");
-        }
     }
     harness.counted(webhook, Status::Retrying, 8).await;
     for row in harness.deliveries(bocau_store::DeliveryFilter::default()).await {
