@@ -108,7 +108,8 @@ simulate: ## Take the engine through seeded troubles (SEEDS=10000 FROM=1)
 # many samples, which are dealt in turn (SAMPLE=7 takes another). Who survives is listed, to be read.
 SAMPLE ?= 0
 SAMPLES ?= 50
-MUTANTS := PROPTEST_CASES=64 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 $(CARGO) mutants -j2 --test-tool nextest --baseline skip --timeout 120 --no-shuffle --output target/mutants
+QUICKER := PROPTEST_CASES=64 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
+MUTANTS := $(QUICKER) $(CARGO) mutants -j2 --test-tool nextest --baseline skip --timeout 240 --no-shuffle --output target/mutants
 # Some were missed, or ended by the deadline.
 SURVIVORS_ARE_NO_ERROR := { code=$$?; [ $$code = 2 ] || [ $$code = 3 ]; }
 mutants: ## See whether the tests notice changes of the domain and of a sample of the engine (SAMPLE=0 of 50; an hour and a half)

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use bocau_api::body::is_nested_deeper;
+use bocau_domain::limits::JSON_DEPTH_MAX;
 use bocau_domain::transition::AttemptEnd;
 use bocau_domain::{
     DeliveryState, EventId, EventType, Input, Outcome, RetryPolicy, SigningSecret, SigningSecrets, Timestamp,
@@ -44,7 +45,7 @@ fn sign(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn check_json(bencher: Bencher<'_, '_>) {
-    bencher.bench(|| is_nested_deeper(black_box(ORDER.as_bytes()), black_box(64)));
+    bencher.bench(|| is_nested_deeper(black_box(ORDER.as_bytes()), black_box(JSON_DEPTH_MAX)));
 }
 
 #[divan::bench]
