@@ -11,7 +11,8 @@ use super::{PostgresOptions, PostgresStore};
 use crate::conformance::world::Dice;
 use crate::seal::MasterKey;
 
-/// A plan that compares rows with one another (“Join Filter”) takes as long as the square of how many there are: it took most of the database's time, and up to two seconds a statement, while many deliveries waited.
+/// A plan that compares rows with one another (“Join Filter”) takes as long as the square of how many there are: it took
+/// most of the database's time, and up to two seconds a statement, while many deliveries waited.
 #[tokio::test]
 async fn rows_are_looked_up_one_by_one_also_by_a_plan_of_when_the_tables_were_empty() {
     let database = TestDatabase::make().await;
