@@ -109,8 +109,7 @@ impl DeliveryState {
         }
     }
 
-    /// What sets off the attempt that a claim made at `now` leads to. A resend that was asked for later than now, by a clock
-    /// that has stepped back since, is not answered yet: an attempt that began before it would leave it standing.
+    /// What sets off the attempt that a claim made at `now` leads to: what was asked for until then comes first.
     pub fn next_trigger(&self, is_test: bool, now: Timestamp) -> Trigger {
         if self.resend_at.is_some_and(|asked| asked <= now) {
             Trigger::Manual
