@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bocau_store::postgres::PostgresUrl;
 
+use crate::fault_proxy::FaultProxy;
+
 /// Names the server: the URL of a database where others may be made.
 pub const SERVER: &str = "BOCAU_TEST_POSTGRES";
 
@@ -51,6 +53,21 @@ impl TestDatabase {
     pub fn url_text(&self) -> String {
         let (base, _) = self.server.rsplit_once('/').expect("the server's URL names a database");
         format!("{base}/{}", self.name)
+    }
+
+    /// A proxy in front of its server, and the database's URL through it.
+    ///
+    /// # Panics
+    ///
+    /// Where the server's URL names no address.
+    pub async fn through_proxy(&self) -> (FaultProxy, String) {
+        let text = self.url_text();
+        let (_, rest) = text.split_once('@').expect("the server's URL names a user");
+        let (address, _) = rest.split_once('/').expect("it names a database");
+        let server = address.replace("localhost", "127.0.0.1").parse().expect("it names an address");
+        let proxy = FaultProxy::start(server).await;
+        let through = text.replace(address, &proxy.address().to_string());
+        (proxy, through)
     }
 
     /// Runs a statement in it, as somebody at the command line would.

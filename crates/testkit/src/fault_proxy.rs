@@ -25,6 +25,8 @@ pub enum Fault {
     BlackHole,
     /// What the client says passes, and the answers do not: a firewall that has forgotten one way.
     HalfOpen,
+    /// What the client says does not pass, and the answers do: the same the other way round.
+    Unheard,
     /// Connections that stood when it began are in the hole for good; new ones pass: a firewall that was restarted.
     Forgotten,
     /// Every piece waits this long.
@@ -146,7 +148,8 @@ async fn pump(
         is_forgotten |= *fault.borrow() == Fault::Forgotten && began != Fault::Forgotten;
         let holds = |fault: &Fault| {
             let holds_all = is_forgotten || *fault == Fault::BlackHole;
-            holds_all || (is_answer && *fault == Fault::HalfOpen)
+            let holds_way = if is_answer { Fault::HalfOpen } else { Fault::Unheard };
+            holds_all || *fault == holds_way
         };
         let Ok(now) = fault.wait_for(|fault| !holds(fault)).await.map(|fault| *fault) else { break };
         let mut is_last = false;
@@ -228,7 +231,7 @@ mod tests {
         let proxy = echo().await;
         let mut stream = TcpStream::connect(proxy.address()).await.expect("it listens");
         assert_eq!(ask(&mut stream, b"one").await.expect("it passes"), b"one");
-        for fault in [Fault::BlackHole, Fault::HalfOpen] {
+        for fault in [Fault::BlackHole, Fault::HalfOpen, Fault::Unheard] {
             proxy.set(fault);
             stream.write_all(b"two").await.expect("the system takes it");
             proxy.set(Fault::None);

@@ -1,6 +1,5 @@
 //! A network that breaks, between the server and its database and between the server and receivers.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bocau_engine::{EngineClock as _, SystemClock};
@@ -20,13 +19,6 @@ const BACK_MAX: Duration = Duration::from_secs(15);
 /// What is acknowledged between two faults.
 const SOME: usize = 50;
 
-/// The address of a server that its URL names.
-fn address_of(url: &str) -> SocketAddr {
-    let (_, rest) = url.split_once('@').expect("a user");
-    let (address, _) = rest.split_once('/').expect("a database");
-    address.replace("localhost", "127.0.0.1").parse().expect("an address")
-}
-
 /// The database is away for `span` in each of the ways in which it can be. What was claimed and not heard of waits for
 /// its leases, 45 s, at the end.
 async fn the_database_is_away(span: Duration, waits_for_leases: bool) {
@@ -34,16 +26,14 @@ async fn the_database_is_away(span: Duration, waits_for_leases: bool) {
     let ledger = Ledger::open();
     let receiver = ledger.receiver(&dice, FAILURES).await;
     let database = TestDatabase::make().await;
-    let address = address_of(&database.url_text());
-    let proxy = FaultProxy::start(address).await;
-    let url = database.url_text().replace(&address.to_string(), &proxy.address().to_string());
+    let (proxy, url) = database.through_proxy().await;
     let home = patient(home_on_url(&url));
     let node = home.serve().await;
     node.api().set_up(&receiver.https_url("/hook")).await;
     ledger.publish_to(vec![node.api()]);
     let publishers = ledger.publishers(PUBLISHERS, seed);
     let clock = SystemClock::new();
-    for fault in [Fault::Cut, Fault::BlackHole, Fault::HalfOpen] {
+    for fault in [Fault::Cut, Fault::BlackHole, Fault::HalfOpen, Fault::Unheard] {
         ledger.wait_for(SOME, ENOUGH_WITHIN).await;
         let refused = ledger.refused();
         proxy.set(fault);

@@ -27,7 +27,7 @@ const POOL_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long one look-up for a person may take before it is broken off.
 const LOOKUP_MAX: Duration = Duration::from_secs(5);
 /// How long one statement of a verb may take: none of them is long, so one that is has met something broken.
-const STATEMENT_MAX: Duration = Duration::from_mins(1);
+const STATEMENT_MAX: Duration = Duration::from_secs(20);
 /// How long a transaction may stand still before the server ends it: a process that was stopped in the middle of
 /// one must not hold up the others.
 const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(10);
@@ -235,6 +235,13 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
+/// What is answered, unless that takes longer: the other side, or something between, has forgotten who asked.
+#[expect(clippy::disallowed_methods, reason = "waits for a real connection")]
+pub(super) async fn in_time<T>(span: Duration, answer: impl Future<Output = T>) -> Result<T> {
+    let silent = |_| StoreError::Unavailable(format!("no answer within {} s", span.as_secs()));
+    tokio::time::timeout(span, answer).await.map_err(silent)
+}
+
 /// What makes a connection run.
 type Runs = tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
@@ -285,7 +292,10 @@ pub(super) fn pool(url: &PostgresUrl, size: usize, use_: Use) -> Result<Pool> {
     let settings: Arc<str> = use_.settings().into();
     let set_up = Hook::async_fn(move |client, _| {
         let settings = settings.clone();
-        Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
+        Box::pin(async move {
+            let set = in_time(CONNECT_MAX, client.batch_execute(&settings)).await;
+            set.map_err(|silent| HookError::message(silent.to_string()))?.map_err(HookError::Backend)
+        })
     });
     Pool::builder(manager)
         .max_size(size.max(1))

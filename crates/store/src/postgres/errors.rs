@@ -59,7 +59,8 @@ impl From<Error> for StoreError {
         match code.code().get(..2) {
             // Connection, rolled back, resources, limits, intervention of an operator, I/O of the server.
             Some("08" | "40" | "53" | "55" | "57" | "58") => Self::Unavailable(text),
-            _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Self::Unavailable(text),
+            // A transaction that the server ended as it took too long, or heard nothing of it any more; one on a standby.
+            _ if is_broken_off(code) => Self::Unavailable(text),
             // A server that is full or broken in ways it has no code for.
             _ if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => {
                 Self::Corrupt(text)
@@ -67,6 +68,13 @@ impl From<Error> for StoreError {
             _ => Self::Refused(text),
         }
     }
+}
+
+/// Whether the server has ended the transaction for no fault of its statements.
+fn is_broken_off(code: &SqlState) -> bool {
+    const TRANSACTION_TIMEOUT: &str = "25P04";
+    let codes = [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT];
+    codes.contains(code) || code.code() == TRANSACTION_TIMEOUT
 }
 
 impl From<PoolError> for StoreError {
@@ -104,5 +112,29 @@ pub(super) fn text_of(error: &Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bocau_testkit::{Fault, TestDatabase};
+
+    use super::*;
+
+    /// The server waits for the next statement, which is lost on the way to it, and ends the transaction: whoever asked
+    /// may ask again. It was told of a fault of its own.
+    #[tokio::test]
+    async fn a_transaction_that_the_server_heard_nothing_more_of_is_no_fault_of_whoever_asked() {
+        let database = TestDatabase::make().await;
+        let (proxy, url) = database.through_proxy().await;
+        let (client, connection) =
+            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("it connects");
+        tokio::spawn(connection);
+        let begin = "SET idle_in_transaction_session_timeout = '1s'; BEGIN";
+        client.batch_execute(begin).await.expect("it begins");
+        proxy.set(Fault::Unheard);
+        let error = client.batch_execute("SELECT 1").await.expect_err("it is broken off");
+        assert_eq!(error.code(), Some(&SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT), "{error:?}");
+        assert!(matches!(StoreError::from(error), StoreError::Unavailable(_)));
     }
 }

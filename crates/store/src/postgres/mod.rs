@@ -50,6 +50,7 @@ mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bocau_domain::{AuditIds, Rng};
 use deadpool_postgres::Pool;
@@ -73,6 +74,9 @@ use tx::{Connection, Tx};
 
 /// Connections of one node, unless the options say otherwise.
 pub const CONNECTION_COUNT_DEFAULT: usize = 12;
+/// How long the server may take for one answer, unless the options say otherwise: longer than a statement may take
+/// there, and short enough that the end of an attempt is written down on another connection while its lease holds.
+pub const ANSWER_MAX_DEFAULT: Duration = Duration::from_secs(25);
 /// Verbs that may write at once; more than anybody has memory for.
 const INSIDE_MAX: u32 = 1_000_000;
 /// How often a verb is run again that another transaction stood in the way of.
@@ -91,12 +95,15 @@ pub struct PostgresOptions {
     pub connection_count: usize,
     /// Whether an older schema is brought up to date; otherwise it is refused.
     pub migrates: bool,
+    /// How long the server may take for one answer, and whoever waits for a lock with it.
+    pub answer_max: Duration,
 }
 
 impl PostgresOptions {
     /// With the usual settings.
     pub fn new(url: PostgresUrl, master_key: MasterKey, rng: Arc<dyn Rng>) -> Self {
-        Self { url, master_key, rng, connection_count: CONNECTION_COUNT_DEFAULT, migrates: true }
+        let answer_max = ANSWER_MAX_DEFAULT;
+        Self { url, master_key, rng, connection_count: CONNECTION_COUNT_DEFAULT, migrates: true, answer_max }
     }
 }
 
@@ -119,6 +126,7 @@ pub struct PostgresStore {
     /// For verbs that write, and what deliveries and sign-ins wait for: no report holds them up.
     work: Pool,
     days: Days,
+    answer_max: Duration,
     /// Names this process among those that share the database.
     own: Uuid,
     /// Taken by every verb that writes for as long as it runs; closing takes all.
@@ -140,7 +148,7 @@ impl PostgresStore {
 
     /// The same as one of several databases, whose audit logs are read as one.
     pub(crate) async fn open_with(options: PostgresOptions, audit_ids: Arc<AuditIds>) -> Result<Self> {
-        let PostgresOptions { url, master_key, rng, connection_count, migrates } = options;
+        let PostgresOptions { url, master_key, rng, connection_count, migrates, answer_max } = options;
         let sealer = Arc::new(Sealer::new(&master_key, rng));
         migrate::migrate(&url, &sealer, migrates).await?;
         moving::check_not_moving(&url).await?;
@@ -154,6 +162,7 @@ impl PostgresStore {
             sealer,
             audit_ids,
             days: Days::default(),
+            answer_max,
             own: Uuid::from_bytes(own),
             inside: Semaphore::new(INSIDE_MAX as usize),
         })
@@ -161,12 +170,12 @@ impl PostgresStore {
 
     /// A connection for a look-up for a person.
     async fn lookup(&self) -> Result<Connection> {
-        Ok(Connection::new(self.lookups.get().await?))
+        Ok(Connection::of(&self.lookups, self.answer_max).await?)
     }
 
     /// A connection for what deliveries and sign-ins wait for.
     async fn urgent(&self) -> Result<Connection> {
-        Ok(Connection::new(self.work.get().await?))
+        Ok(Connection::of(&self.work, self.answer_max).await?)
     }
 
     /// Lets go of the connections that nobody uses at the moment, so that new ones are made.
@@ -182,7 +191,8 @@ impl PostgresStore {
     }
 
     async fn begin(&self) -> tx::Result<Tx> {
-        Tx::begin(&self.work, &self.sealer, &self.audit_ids).await
+        let connection = Connection::of(&self.work, self.answer_max).await?;
+        Ok(Tx::begin(connection, &self.sealer, &self.audit_ids))
     }
 }
 

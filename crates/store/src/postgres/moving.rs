@@ -12,9 +12,9 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::connection::{self, PostgresUrl, Use};
 use super::identity::{HOME, identity};
-use super::migrate;
 use super::partitions::{self, Day, day_of};
 use super::tx::{Connection, Tx};
+use super::{ANSWER_MAX_DEFAULT, migrate};
 use crate::moving::key_of;
 use crate::moving::tables::{Dialect, Table};
 use crate::moving::value::{Row, is_known};
@@ -78,8 +78,12 @@ impl Target {
         Ok(target)
     }
 
+    async fn connection(&self) -> super::tx::Result<Connection> {
+        Connection::of(&self.work, ANSWER_MAX_DEFAULT).await
+    }
+
     async fn begin(&self) -> super::tx::Result<Tx> {
-        Tx::begin(&self.work, &self.sealer, &self.audit_ids).await
+        Ok(Tx::begin(self.connection().await?, &self.sealer, &self.audit_ids))
     }
 
     /// Servers may start on it.
@@ -105,19 +109,16 @@ impl Target {
     pub(crate) async fn count(&self, table: &str) -> Result<u64> {
         let tx = self.begin().await?;
         // It takes what it takes.
-        tx.client()
-            .await?
-            .batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on")
-            .await?;
+        tx.run("SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on").await?;
         let sql = format!("SELECT COUNT(*) FROM {table}");
-        let counted = tx.first(&sql, &[], |row| Ok(row.try_get::<_, i64>(0)?)).await?;
+        let counted: i64 = tx.client().await?.query_one(&sql, &[]).await?.try_get(0)?;
         tx.commit().await?;
-        Ok(counted.unwrap_or(0).cast_unsigned())
+        Ok(counted.cast_unsigned())
     }
 
     /// The columns of a table in the order in which they are copied.
     pub(crate) async fn columns_of(&self, table: &Table, there: Vec<String>) -> Result<Columns> {
-        let connection = Connection::new(self.work.get().await?);
+        let connection = self.connection().await?;
         let sql = format!("SELECT * FROM {}", table.name);
         let statement = connection.client().await?.prepare(&sql).await?;
         let mut known: Vec<Column> = statement
@@ -153,7 +154,7 @@ impl Target {
         let outlined = table.outlined(DIALECT, columns);
         let (sql, values) = table.select(DIALECT, &outlined, after, up_to);
         let values: Vec<&(dyn ToSql + Sync)> = values.into_iter().map(|value| value as _).collect();
-        let connection = Connection::new(self.work.get().await?);
+        let connection = self.connection().await?;
         let read = |row: &tokio_postgres::Row| {
             (0..row.len()).map(|column| Ok(row.try_get(column)?)).collect::<super::tx::Result<Row>>()
         };

@@ -83,7 +83,7 @@ pub(super) async fn make(tx: &Tx, days: &BTreeSet<Day>) -> Result<()> {
             }
             let (from, to) = bounds_of(*day);
             // Made alone and then attached: attaching lets writers of the other days go on.
-            tx.client().await?.batch_execute(&format!(
+            tx.run(&format!(
                 "CREATE TABLE {part} (LIKE {name} INCLUDING DEFAULTS INCLUDING STORAGE) WITH ({settings}); \
                  ALTER TABLE {name} ATTACH PARTITION {part} FOR VALUES FROM ('{from}') TO ('{to}')"
             ))

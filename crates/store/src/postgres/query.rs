@@ -109,7 +109,7 @@ impl Query {
     ) -> Result<Vec<T>> {
         let values: Vec<(&(dyn ToSql + Sync), Type)> =
             self.values.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone())).collect();
-        connection.client().await?.query_typed(&self.sql, &values).await?.iter().map(read).collect()
+        connection.all_of(&self.sql, &values, read).await
     }
 
     /// The number that it answers.

@@ -67,7 +67,7 @@ async fn retire_rows(tx: &Tx, retire: &Retire, from: RetirePlace) -> Result<Reti
     // server thinks of the tables' sizes.
     let walks =
         "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_material = off";
-    tx.client().await?.batch_execute(walks).await?;
+    tx.run(walks).await?;
     let mut batch = Batch { tx, retire, left: RETIRE_BATCH, done: Retired::default() };
     let mut place = Some(from);
     while let Some(at) = place.take() {

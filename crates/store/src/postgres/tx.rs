@@ -3,15 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bocau_domain::{AuditIds, StoreId};
 use deadpool_postgres::{Object, Pool};
 use futures_util::future::join as in_turn;
 use parking_lot::{Mutex, MutexGuard};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 
+use super::connection::in_time;
 use super::errors::Failed;
 use super::rows::to_u64;
 use super::tally;
@@ -40,36 +42,65 @@ const RETENTION_LOCK: i32 = 0x626f_0005;
 pub(super) const DAYS_DROP_LOCK: i32 = 0x626f_0006;
 const DIRECTORY_LOCK: i32 = 0x626f_0007;
 
-/// A connection of a pool, with short ways to ask.
+/// A connection of a pool, with short ways to ask. One that is dropped while it waits for an answer, or had none in
+/// time, goes to nobody else: whatever was asked next would wait behind.
 pub(super) struct Connection {
-    object: Object,
+    /// There until it is dropped.
+    object: Option<Object>,
+    /// How long the server may take for one answer.
+    answer_max: Duration,
     /// A transaction is to begin: `BEGIN` leaves together with the first statement, which saves a way there and back.
     begins: AtomicBool,
+    /// What was asked and is not answered.
+    unanswered: AtomicUsize,
 }
 
 impl Connection {
-    pub(super) fn new(object: Object) -> Self {
-        Self { object, begins: AtomicBool::new(false) }
+    pub(super) async fn of(pool: &Pool, answer_max: Duration) -> Result<Self> {
+        let object = Some(pool.get().await?);
+        Ok(Self { object, answer_max, begins: AtomicBool::new(false), unanswered: AtomicUsize::new(0) })
     }
 
-    /// For what there is no short way for.
+    fn object(&self) -> &Object {
+        self.object.as_ref().expect("it is there until it is dropped")
+    }
+
+    /// For what takes as long as it takes, or has no short way.
     pub(super) async fn client(&self) -> Result<&Client> {
         self.begun(async { Ok(()) }).await?;
-        Ok(&self.object)
+        Ok(self.object())
+    }
+
+    /// Waits for an answer for as long as one may take. Whatever has lost it may have lost those of the connections that
+    /// nobody uses at the moment as well: they are made anew, so that nobody waits so long for each of them.
+    async fn answered<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        let answer = in_time(self.answer_max, answer).await.inspect_err(|_| {
+            if let Some(pool) = Object::pool(self.object()) {
+                pool.retain(|_, _| false);
+            }
+        })?;
+        self.unanswered.fetch_sub(1, Ordering::Relaxed);
+        answer
     }
 
     async fn prepare(&self, sql: &str) -> Result<Statement> {
-        Ok(self.object.prepare_cached(sql).await?)
+        self.answered(async { Ok(self.object().prepare_cached(sql).await?) }).await
     }
 
     /// Runs the last statement of a transaction and ends it, on one way there and back. Where it fails, the server
     /// takes the `COMMIT` behind it for a `ROLLBACK`.
     pub(super) async fn execute_and_commit(&self, sql: &str, params: Params<'_>) -> Result<()> {
         let statement = self.prepare(sql).await?;
-        let last = self.begun(self.object.execute(&statement, params));
-        let (ran, ended) = in_turn(last, self.object.batch_execute("COMMIT")).await;
+        let last = self.begun(self.object().execute(&statement, params));
+        let (ran, ended) = in_turn(last, self.run("COMMIT")).await;
         ran?;
-        Ok(ended?)
+        ended
+    }
+
+    /// Runs statements that are not prepared.
+    pub(super) async fn run(&self, sql: &str) -> Result<()> {
+        self.begun(self.object().batch_execute(sql)).await
     }
 
     /// Sends a statement, after `BEGIN` where that has not been sent.
@@ -77,12 +108,16 @@ impl Connection {
         &self,
         statement: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
     ) -> Result<T> {
-        if !self.begins.swap(false, Ordering::Relaxed) {
-            return Ok(statement.await?);
-        }
-        let (begun, answer) = in_turn(self.object.batch_execute("BEGIN"), statement).await;
-        begun?;
-        Ok(answer?)
+        let begins = self.begins.swap(false, Ordering::Relaxed);
+        self.answered(async {
+            if begins {
+                let (begun, answer) = in_turn(self.object().batch_execute("BEGIN"), statement).await;
+                begun?;
+                return Ok(answer?);
+            }
+            Ok(statement.await?)
+        })
+        .await
     }
 
     /// Every row that a query answers.
@@ -93,7 +128,17 @@ impl Connection {
         read: impl Fn(&Row) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
         let statement = self.prepare(sql).await?;
-        self.begun(self.object.query(&statement, params)).await?.iter().map(read).collect()
+        self.begun(self.object().query(&statement, params)).await?.iter().map(read).collect()
+    }
+
+    /// The same for a statement that is not prepared, as it is another each time.
+    pub(super) async fn all_of<T>(
+        &self,
+        sql: &str,
+        values: &[(&(dyn ToSql + Sync), Type)],
+        read: impl Fn(&Row) -> Result<T> + Send,
+    ) -> Result<Vec<T>> {
+        self.begun(self.object().query_typed(sql, values)).await?.iter().map(read).collect()
     }
 
     /// The first row that a query answers.
@@ -104,7 +149,7 @@ impl Connection {
         read: impl Fn(&Row) -> Result<T> + Send,
     ) -> Result<Option<T>> {
         let statement = self.prepare(sql).await?;
-        self.begun(self.object.query(&statement, params)).await?.first().map(read).transpose()
+        self.begun(self.object().query(&statement, params)).await?.first().map(read).transpose()
     }
 
     /// Whether a query answers any row.
@@ -115,8 +160,18 @@ impl Connection {
     /// Runs a statement that changes rows; answers how many.
     pub(super) async fn execute(&self, sql: &str, params: Params<'_>) -> Result<usize> {
         let statement = self.prepare(sql).await?;
-        let changed = self.begun(self.object.execute(&statement, params)).await?;
+        let changed = self.begun(self.object().execute(&statement, params)).await?;
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if *self.unanswered.get_mut() > 0
+            && let Some(object) = self.object.take()
+        {
+            drop(Object::take(object));
+        }
     }
 }
 
@@ -140,13 +195,14 @@ impl Deref for Tx {
 }
 
 impl Tx {
-    pub(super) async fn begin(pool: &Pool, sealer: &Arc<Sealer>, audit_ids: &Arc<AuditIds>) -> Result<Self> {
-        Ok(Self {
-            connection: Some(Connection { object: pool.get().await?, begins: AtomicBool::new(true) }),
+    pub(super) fn begin(connection: Connection, sealer: &Arc<Sealer>, audit_ids: &Arc<AuditIds>) -> Self {
+        connection.begins.store(true, Ordering::Relaxed);
+        Self {
+            connection: Some(connection),
             sealer: sealer.clone(),
             audit_ids: audit_ids.clone(),
             tally: Mutex::default(),
-        })
+        }
     }
 
     /// Where it is counted what the transaction changes.
@@ -160,7 +216,7 @@ impl Tx {
         if !tally.is_empty() {
             tally::write_and_commit(&self, &tally).await?;
         } else if !self.begins.load(Ordering::Relaxed) {
-            self.object.batch_execute("COMMIT").await?;
+            self.run("COMMIT").await?;
         }
         self.connection.take();
         Ok(())
@@ -169,7 +225,7 @@ impl Tx {
     /// Undoes all, so that the connection can be used again.
     pub(super) async fn roll_back(mut self) {
         let is_open = !self.begins.load(Ordering::Relaxed);
-        if !is_open || self.object.batch_execute("ROLLBACK").await.is_ok() {
+        if !is_open || self.run("ROLLBACK").await.is_ok() {
             self.connection.take();
         }
     }
@@ -222,8 +278,8 @@ impl Tx {
         let (locks, ids) = (locks_of(stores), stores.iter().map(|store| store.as_str()).collect::<Vec<_>>());
         // Two statements, as each sees what was there when it began: the look begins once the locks are held.
         let (shared, looked) = in_turn(
-            self.begun(self.object.execute(&share, &[&STORE_LOCK, &locks])),
-            self.object.query(&look, &[&ids]),
+            self.begun(self.object().execute(&share, &[&STORE_LOCK, &locks])),
+            self.begun(self.object().query(&look, &[&ids])),
         )
         .await;
         shared?;
@@ -270,8 +326,8 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        if let Some(Connection { object, .. }) = self.connection.take() {
-            drop(Object::take(object));
+        if let Some(connection) = &mut self.connection {
+            *connection.unanswered.get_mut() += 1;
         }
     }
 }
