@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -109,6 +110,8 @@ impl Connection {
         statement: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
     ) -> Result<T> {
         let begins = self.begins.swap(false, Ordering::Relaxed);
+        // Else it would be copied into each future around it.
+        let statement = pin!(statement);
         self.answered(async {
             if begins {
                 let (begun, answer) = in_turn(self.object().batch_execute("BEGIN"), statement).await;
@@ -222,8 +225,11 @@ impl Tx {
         Ok(())
     }
 
-    /// Undoes all, so that the connection can be used again.
+    /// Undoes all, so that the connection can be used again; the server does it by itself where it owes an answer.
     pub(super) async fn roll_back(mut self) {
+        if self.unanswered.load(Ordering::Relaxed) > 0 {
+            return;
+        }
         let is_open = !self.begins.load(Ordering::Relaxed);
         if !is_open || self.run("ROLLBACK").await.is_ok() {
             self.connection.take();
@@ -347,4 +353,30 @@ fn lock_of(store: &StoreId) -> i32 {
         .bytes()
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     i32::try_from(hash % STORE_LOCKS).expect("it is below the number of locks")
+}
+
+#[cfg(test)]
+mod tests {
+    use bocau_testkit::{Fault, TestDatabase};
+    use futures_util::FutureExt as _;
+
+    use super::super::connection::{Use, pool};
+    use super::*;
+    use crate::conformance::world::Dice;
+    use crate::seal::MasterKey;
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_answer_to_a_rollback_where_another_is_owed() {
+        let database = TestDatabase::make().await;
+        let (proxy, url) = database.through_proxy().await;
+        let pool = pool(&url.parse().expect("a URL"), 1, Use::Work).expect("a pool");
+        let connection = Connection::of(&pool, Duration::from_millis(100)).await.expect("it connects");
+        let rng = Arc::new(Dice::new(1));
+        let sealer = Arc::new(Sealer::new(&MasterKey::generate(&*rng), rng.clone()));
+        let tx = Tx::begin(connection, &sealer, &Arc::new(AuditIds::new(rng)));
+        proxy.set(Fault::BlackHole);
+        tx.run("SELECT 1").await.expect_err("no answer");
+        tx.roll_back().now_or_never().expect("it does not wait");
+        assert_eq!(pool.status().size, 0, "the connection is gone");
+    }
 }
