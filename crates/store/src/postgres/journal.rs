@@ -7,10 +7,11 @@ use std::collections::{HashMap, HashSet};
 use bocau_domain::limits::IDEMPOTENCY_KEY_LIFETIME;
 use bocau_domain::{Reason, StoreId, Timestamp};
 use futures_util::future::join;
+use tokio_postgres::types::ToSql;
 
 use super::errors::Failed;
 use super::rows::{millis, to_i32, uuid};
-use super::tx::{Result, Tx};
+use super::tx::{Result, Tx, Write};
 use crate::StoreError;
 use crate::journal::{Appended, IdempotencyKey, NewDelivery, NewEvent, Submission};
 use crate::key_results;
@@ -24,8 +25,8 @@ type Known = ([u8; 32], Vec<u8>);
 /// was configured since.
 pub(super) async fn append(tx: &Tx, submissions: &[Submission]) -> Result<Vec<Appended>> {
     let stores: HashSet<&StoreId> = submissions.iter().map(|submission| &submission.store).collect();
-    let versions = tx.share_stores(&stores).await?;
-    let mut known = known_keys(tx, submissions).await?;
+    let (versions, known) = join(tx.share_stores(&stores), known_keys(tx, submissions)).await;
+    let (versions, mut known) = (versions?, known?);
     let mut answers = Vec::with_capacity(submissions.len());
     let mut written = Vec::with_capacity(submissions.len());
     for submission in submissions {
@@ -40,9 +41,8 @@ pub(super) async fn append(tx: &Tx, submissions: &[Submission]) -> Result<Vec<Ap
         answers.push(answer);
     }
     if keep_keys(tx, &written).await? {
-        let (events, deliveries) = join(insert_events(tx, &written), insert_deliveries(tx, &written)).await;
-        events?;
-        deliveries?;
+        let writes = [events_of(tx, &written), deliveries_of(tx, &written)].into_iter().flatten();
+        tx.write_and_commit(writes.collect()).await?;
         return Ok(answers);
     }
     // Another node has written one of the keys between our look and our writing: look again.
@@ -150,44 +150,43 @@ async fn keep_keys(tx: &Tx, written: &[&Submission]) -> Result<bool> {
     Ok(kept == rows.len())
 }
 
-async fn insert_events(tx: &Tx, written: &[&Submission]) -> Result<()> {
-    let events: Vec<(&Submission, &NewEvent)> = written
+/// What writes the events, where there are any.
+fn events_of<'a>(tx: &Tx, written: &[&'a Submission]) -> Option<Write<'a>> {
+    let events: Vec<(&'a Submission, &'a NewEvent)> = written
         .iter()
         .flat_map(|submission| submission.events.iter().map(|event| (*submission, event)))
         .collect();
     if events.is_empty() {
-        return Ok(());
+        return None;
     }
     macro_rules! column {
         (|$submission:pat_param, $event:pat_param| $value:expr) => {
             events.iter().map(|($submission, $event)| $value).collect::<Vec<_>>()
         };
     }
-    tx.execute(
-        "INSERT INTO events (id, store_id, event_type, object_id, occurred_at, created_at, is_test, payload) \
+    let sql = "INSERT INTO events (id, store_id, event_type, object_id, occurred_at, created_at, is_test, payload) \
          SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], \
-         $7::bool[], $8::bytea[])",
-        &[
-            &column!(|_, event| uuid(event.id.as_bytes())),
-            &column!(|submission, _| submission.store.as_str()),
-            &column!(|_, event| event.event_type.as_str()),
-            &column!(|_, event| event.object_id.as_str()),
-            &column!(|_, event| event.occurred_at.map(Timestamp::as_millis)),
-            &column!(|submission, _| submission.now.as_millis()),
-            &column!(|_, event| event.is_test),
-            &column!(|_, event| &event.payload[..]),
-        ],
-    )
-    .await?;
+         $7::bool[], $8::bytea[])";
+    let values: Vec<Box<dyn ToSql + Sync + Send + 'a>> = vec![
+        Box::new(column!(|_, event| uuid(event.id.as_bytes()))),
+        Box::new(column!(|submission, _| submission.store.as_str())),
+        Box::new(column!(|_, event| event.event_type.as_str())),
+        Box::new(column!(|_, event| event.object_id.as_str())),
+        Box::new(column!(|_, event| event.occurred_at.map(Timestamp::as_millis))),
+        Box::new(column!(|submission, _| submission.now.as_millis())),
+        Box::new(column!(|_, event| event.is_test)),
+        Box::new(column!(|_, event| &event.payload[..])),
+    ];
     let mut tally = tx.tally();
     for (submission, event) in events {
         tally.event(&submission.store, event.id);
     }
-    Ok(())
+    Some(Write { sql, values })
 }
 
-async fn insert_deliveries(tx: &Tx, written: &[&Submission]) -> Result<()> {
-    let rows: Vec<(&Submission, &NewEvent, &NewDelivery)> = written
+/// What writes the deliveries, where there are any.
+fn deliveries_of<'a>(tx: &Tx, written: &[&'a Submission]) -> Option<Write<'a>> {
+    let rows: Vec<(&'a Submission, &'a NewEvent, &'a NewDelivery)> = written
         .iter()
         .flat_map(|submission| submission.events.iter().map(|event| (*submission, event)))
         .flat_map(|(submission, event)| {
@@ -195,7 +194,7 @@ async fn insert_deliveries(tx: &Tx, written: &[&Submission]) -> Result<()> {
         })
         .collect();
     if rows.is_empty() {
-        return Ok(());
+        return None;
     }
     macro_rules! column {
         (|$submission:pat_param, $event:pat_param, $delivery:pat_param| $value:expr) => {
@@ -203,41 +202,38 @@ async fn insert_deliveries(tx: &Tx, written: &[&Submission]) -> Result<()> {
         };
     }
     let moment = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-    tx.execute(
-        "INSERT INTO deliveries (store_id, id, event_id, webhook_id, event_type, object_id, is_test, created_at, \
+    let sql = "INSERT INTO deliveries (store_id, id, event_id, webhook_id, event_type, object_id, is_test, created_at, \
          status, reason, next_attempt_at, resend_at, claim, claimed_until, auto_attempts, interruptions, \
          last_number, attempts, responses, last_status_code, due_at) \
          SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[], \
          $8::bigint[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], \
-         $15::int[], $16::int[], $17::int[], $18::int[], $19::int[], $20::int[], $21::bigint[])",
-        &[
-            &column!(|submission, _, _| submission.store.as_str()),
-            &column!(|_, _, delivery| uuid(delivery.id.as_bytes())),
-            &column!(|_, event, _| uuid(event.id.as_bytes())),
-            &column!(|_, _, delivery| delivery.webhook_id.as_ref().map(|id| uuid(id.as_bytes()))),
-            &column!(|_, event, _| event.event_type.as_str()),
-            &column!(|_, event, _| event.object_id.as_str()),
-            &column!(|_, event, _| event.is_test),
-            &column!(|submission, _, _| submission.now.as_millis()),
-            &column!(|_, _, delivery| delivery.state.status.as_str()),
-            &column!(|_, _, delivery| delivery.state.reason.map(Reason::as_str)),
-            &column!(|_, _, delivery| moment(delivery.state.next_attempt_at)),
-            &column!(|_, _, delivery| moment(delivery.state.resend_at)),
-            &column!(|_, _, delivery| i64::from(delivery.state.claim)),
-            &column!(|_, _, delivery| moment(delivery.state.claimed_until)),
-            &column!(|_, _, delivery| to_i32(delivery.state.auto_attempts)),
-            &column!(|_, _, delivery| to_i32(delivery.state.interruptions)),
-            &column!(|_, _, delivery| to_i32(delivery.state.last_number)),
-            &column!(|_, _, delivery| to_i32(delivery.state.attempts)),
-            &column!(|_, _, delivery| to_i32(delivery.state.responses)),
-            &column!(|_, _, delivery| delivery.state.last_status_code.map(i32::from)),
-            &column!(|_, _, delivery| moment(delivery.state.due_at())),
-        ],
-    )
-    .await?;
+         $15::int[], $16::int[], $17::int[], $18::int[], $19::int[], $20::int[], $21::bigint[])";
+    let values: Vec<Box<dyn ToSql + Sync + Send + 'a>> = vec![
+        Box::new(column!(|submission, _, _| submission.store.as_str())),
+        Box::new(column!(|_, _, delivery| uuid(delivery.id.as_bytes()))),
+        Box::new(column!(|_, event, _| uuid(event.id.as_bytes()))),
+        Box::new(column!(|_, _, delivery| delivery.webhook_id.as_ref().map(|id| uuid(id.as_bytes())))),
+        Box::new(column!(|_, event, _| event.event_type.as_str())),
+        Box::new(column!(|_, event, _| event.object_id.as_str())),
+        Box::new(column!(|_, event, _| event.is_test)),
+        Box::new(column!(|submission, _, _| submission.now.as_millis())),
+        Box::new(column!(|_, _, delivery| delivery.state.status.as_str())),
+        Box::new(column!(|_, _, delivery| delivery.state.reason.map(Reason::as_str))),
+        Box::new(column!(|_, _, delivery| moment(delivery.state.next_attempt_at))),
+        Box::new(column!(|_, _, delivery| moment(delivery.state.resend_at))),
+        Box::new(column!(|_, _, delivery| i64::from(delivery.state.claim))),
+        Box::new(column!(|_, _, delivery| moment(delivery.state.claimed_until))),
+        Box::new(column!(|_, _, delivery| to_i32(delivery.state.auto_attempts))),
+        Box::new(column!(|_, _, delivery| to_i32(delivery.state.interruptions))),
+        Box::new(column!(|_, _, delivery| to_i32(delivery.state.last_number))),
+        Box::new(column!(|_, _, delivery| to_i32(delivery.state.attempts))),
+        Box::new(column!(|_, _, delivery| to_i32(delivery.state.responses))),
+        Box::new(column!(|_, _, delivery| delivery.state.last_status_code.map(i32::from))),
+        Box::new(column!(|_, _, delivery| moment(delivery.state.due_at()))),
+    ];
     let mut tally = tx.tally();
     for (submission, _, delivery) in rows {
         tally.made(&submission.store, delivery.id, delivery.webhook_id, delivery.state.status);
     }
-    Ok(())
+    Some(Write { sql, values })
 }

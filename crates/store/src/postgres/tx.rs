@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bocau_domain::{AuditIds, StoreId};
 use deadpool_postgres::{Object, Pool};
-use futures_util::future::join as in_turn;
+use futures_util::FutureExt as _;
+use futures_util::future::{join as in_turn, join_all};
 use parking_lot::{Mutex, MutexGuard};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Statement};
@@ -27,6 +28,12 @@ pub(super) type Result<T> = std::result::Result<T, Failed>;
 
 /// Values of a statement.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A statement that changes rows, and its values.
+pub(super) struct Write<'a> {
+    pub(super) sql: &'static str,
+    pub(super) values: Vec<Box<dyn ToSql + Sync + Send + 'a>>,
+}
 
 /// The first word of all notices between nodes.
 pub(super) const CHANNEL: &str = "bocau";
@@ -87,16 +94,6 @@ impl Connection {
 
     async fn prepare(&self, sql: &str) -> Result<Statement> {
         self.answered(async { Ok(self.object().prepare_cached(sql).await?) }).await
-    }
-
-    /// Runs the last statement of a transaction and ends it, on one way there and back. Where it fails, the server
-    /// takes the `COMMIT` behind it for a `ROLLBACK`.
-    pub(super) async fn execute_and_commit(&self, sql: &str, params: Params<'_>) -> Result<()> {
-        let statement = self.prepare(sql).await?;
-        let last = self.begun(self.object().execute(&statement, params));
-        let (ran, ended) = in_turn(last, self.run("COMMIT")).await;
-        ran?;
-        ended
     }
 
     /// Runs statements that are not prepared.
@@ -215,14 +212,41 @@ impl Tx {
 
     /// Makes all durable.
     pub(super) async fn commit(mut self) -> Result<()> {
-        let tally = std::mem::take(&mut *self.tally.lock());
-        if !tally.is_empty() {
-            tally::write_and_commit(&self, &tally).await?;
-        } else if !self.begins.load(Ordering::Relaxed) {
-            self.run("COMMIT").await?;
+        if !self.begins.load(Ordering::Relaxed) {
+            self.write_and_commit(Vec::new()).await?;
         }
         self.connection.take();
         Ok(())
+    }
+
+    /// Runs the last statements of a transaction, which are few, writes what it has counted and makes all durable, on one
+    /// way there and back. Where one of them fails, the server takes the `COMMIT` behind it for a `ROLLBACK`.
+    pub(super) async fn write_and_commit(&self, writes: Vec<Write<'_>>) -> Result<()> {
+        let tally = std::mem::take(&mut *self.tally.lock());
+        let mut writes = writes;
+        writes.extend(tally::write(&tally));
+        let mut prepared = Vec::with_capacity(writes.len());
+        for Write { sql, values } in &writes {
+            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value as _).collect();
+            prepared.push((self.prepare(sql).await?, values));
+        }
+        self.client().await?;
+        let mut sent = Vec::with_capacity(prepared.len());
+        for (sql, values) in &prepared {
+            let mut write = Box::pin(self.begun(self.object().execute(sql, values)));
+            match (&mut write).now_or_never() {
+                // Such as values that cannot be sent: a `COMMIT` behind it would keep the others.
+                Some(end) => drop(end?),
+                None => sent.push(write),
+            }
+        }
+        let (written, ended) = in_turn(join_all(sent), self.run("COMMIT")).await;
+        // There is no transaction any more, however it ended.
+        self.begins.store(true, Ordering::Relaxed);
+        for written in written {
+            written?;
+        }
+        ended
     }
 
     /// Undoes all, so that the connection can be used again; the server does it by itself where it owes an answer.
@@ -357,26 +381,49 @@ fn lock_of(store: &StoreId) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use bocau_testkit::{Fault, TestDatabase};
-    use futures_util::FutureExt as _;
+    use bocau_testkit::{Fault, FaultProxy, TestDatabase};
 
     use super::super::connection::{Use, pool};
     use super::*;
     use crate::conformance::world::Dice;
     use crate::seal::MasterKey;
 
+    /// A transaction on the only connection of a pool, behind a proxy.
+    async fn begin(database: &TestDatabase) -> (Tx, Pool, FaultProxy) {
+        let (proxy, url) = database.through_proxy().await;
+        let pool = pool(&url.parse().expect("a URL"), 1, Use::Work).expect("a pool");
+        let connection = Connection::of(&pool, Duration::from_millis(500)).await.expect("it connects");
+        let rng = Arc::new(Dice::new(1));
+        let sealer = Arc::new(Sealer::new(&MasterKey::generate(&*rng), rng.clone()));
+        (Tx::begin(connection, &sealer, &Arc::new(AuditIds::new(rng))), pool, proxy)
+    }
+
     #[tokio::test]
     async fn nobody_waits_for_the_answer_to_a_rollback_where_another_is_owed() {
         let database = TestDatabase::make().await;
-        let (proxy, url) = database.through_proxy().await;
-        let pool = pool(&url.parse().expect("a URL"), 1, Use::Work).expect("a pool");
-        let connection = Connection::of(&pool, Duration::from_millis(100)).await.expect("it connects");
-        let rng = Arc::new(Dice::new(1));
-        let sealer = Arc::new(Sealer::new(&MasterKey::generate(&*rng), rng.clone()));
-        let tx = Tx::begin(connection, &sealer, &Arc::new(AuditIds::new(rng)));
+        let (tx, pool, proxy) = begin(&database).await;
         proxy.set(Fault::BlackHole);
         tx.run("SELECT 1").await.expect_err("no answer");
         tx.roll_back().now_or_never().expect("it does not wait");
         assert_eq!(pool.status().size, 0, "the connection is gone");
+    }
+
+    fn insert<'a>(value: impl ToSql + Sync + Send + 'a) -> Write<'a> {
+        Write { sql: "INSERT INTO notes VALUES ($1)", values: vec![Box::new(value)] }
+    }
+
+    #[tokio::test]
+    async fn of_statements_that_leave_with_their_commit_all_are_kept_or_none() {
+        let database = TestDatabase::make().await;
+        database.run("CREATE TABLE notes (number int PRIMARY KEY)");
+        let (tx, pool, _proxy) = begin(&database).await;
+        tx.write_and_commit(vec![insert(1), insert(2)]).await.expect("both are kept");
+        // The server refuses the second, and what goes with the third cannot be sent to it.
+        tx.write_and_commit(vec![insert(3), insert(1)]).await.expect_err("it is there");
+        tx.write_and_commit(vec![insert("4"), insert(5)]).await.expect_err("that is no number");
+        tx.roll_back().await;
+        let kept = database.run("SELECT string_agg(number::text, ' ' ORDER BY number) FROM notes");
+        assert_eq!(kept.trim(), "1 2");
+        assert_eq!(pool.status().size, 1, "the connection can be used");
     }
 }
