@@ -1,5 +1,6 @@
 //! A network that breaks, between the server and its database and between the server and receivers.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bocau_engine::{EngineClock as _, SystemClock};
@@ -24,6 +25,7 @@ const SOME: usize = 50;
 async fn the_database_is_away(span: Duration, waits_for_leases: bool) {
     let (seed, dice) = dice();
     let ledger = Ledger::open();
+    ledger.hears_late.store(true, Ordering::Relaxed);
     let receiver = ledger.receiver(&dice, FAILURES).await;
     let database = TestDatabase::make().await;
     let (proxy, url) = database.through_proxy().await;

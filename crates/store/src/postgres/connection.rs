@@ -28,6 +28,10 @@ const POOL_WAIT_MAX: Duration = Duration::from_secs(5);
 const LOOKUP_MAX: Duration = Duration::from_secs(5);
 /// How long one statement of a verb may take: none of them is long, so one that is has met something broken.
 const STATEMENT_MAX: Duration = Duration::from_secs(20);
+/// How long one statement of a move to this server may take: a table that is small beside the history is written by one.
+pub(super) const MOVE_STATEMENT_MAX: Duration = Duration::from_mins(10);
+/// How often the server looks whether whoever asked is still there: a look-up that nobody waits for any more ends.
+const CLIENT_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a transaction may stand still before the server ends it: a process that was stopped in the middle of
 /// one must not hold up the others.
 const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(10);
@@ -252,6 +256,8 @@ pub(super) enum Use {
     Work,
     /// Whoever looks something up for a person.
     Lookups,
+    /// Taking an installation in.
+    Move,
 }
 
 impl Use {
@@ -259,18 +265,23 @@ impl Use {
         let statement_max = match self {
             Self::Work => STATEMENT_MAX,
             Self::Lookups => LOOKUP_MAX,
+            Self::Move => MOVE_STATEMENT_MAX,
         };
+        // The last is not known to servers on every system.
         let mut settings = format!(
             "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
-             SET client_min_messages = warning; SET synchronous_commit = on; SET TimeZone = 'UTC'; SET jit = off;",
+             SET client_min_messages = warning; SET synchronous_commit = on; SET TimeZone = 'UTC'; SET jit = off; \
+             DO $$ BEGIN SET client_connection_check_interval = {}; \
+             EXCEPTION WHEN invalid_parameter_value THEN NULL; END $$;",
             statement_max.as_millis(),
             LOCK_WAIT_MAX.as_millis(),
             IDLE_IN_TRANSACTION_MAX.as_millis(),
+            CLIENT_CHECK_INTERVAL.as_millis(),
         );
         settings.push_str(match self {
             // Each of its statements goes to a few rows by an index. A plan made while the tables were empty
             // would read whole tables instead, and stay. Planning every time would cost more than running.
-            Self::Work => {
+            Self::Work | Self::Move => {
                 "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; \
                  SET enable_material = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
             }
@@ -305,4 +316,23 @@ pub(super) fn pool(url: &PostgresUrl, size: usize, use_: Use) -> Result<Pool> {
         .post_create(set_up)
         .build()
         .map_err(|error| StoreError::Refused(format!("no pool of connections: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use bocau_testkit::TestDatabase;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_server_ends_what_nobody_waits_for_any_more() {
+        let database = TestDatabase::make().await;
+        let url = database.url_text().parse().expect("a URL");
+        for use_ in [Use::Work, Use::Lookups, Use::Move] {
+            let client = pool(&url, 1, use_).expect("a pool").get().await.expect("it connects");
+            let set =
+                client.query_one("SHOW client_connection_check_interval", &[]).await.expect("it is known");
+            assert_eq!(set.get::<_, String>(0), "2s", "{use_:?}");
+        }
+    }
 }

@@ -73,7 +73,12 @@ impl From<Error> for StoreError {
 /// Whether the server has ended the transaction for no fault of its statements.
 fn is_broken_off(code: &SqlState) -> bool {
     const TRANSACTION_TIMEOUT: &str = "25P04";
-    let codes = [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT];
+    let codes = [
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        // Of a statement that left together with the one that failed.
+        SqlState::IN_FAILED_SQL_TRANSACTION,
+    ];
     codes.contains(code) || code.code() == TRANSACTION_TIMEOUT
 }
 

@@ -10,11 +10,11 @@ use tokio::sync::mpsc;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::connection::{self, PostgresUrl, Use};
+use super::connection::{self, MOVE_STATEMENT_MAX, PostgresUrl, Use};
 use super::identity::{HOME, identity};
+use super::migrate;
 use super::partitions::{self, Day, day_of};
 use super::tx::{Connection, Tx};
-use super::{ANSWER_MAX_DEFAULT, migrate};
 use crate::moving::key_of;
 use crate::moving::tables::{Dialect, Table};
 use crate::moving::value::{Row, is_known};
@@ -65,7 +65,7 @@ impl Target {
     pub(crate) async fn open(url: &PostgresUrl, sealer: Arc<Sealer>, name: &[u8]) -> Result<Self> {
         let own = url.named(OWN_NAME);
         migrate::migrate(&own, &sealer, true).await?;
-        let work = connection::pool(&own, 1, Use::Work)?;
+        let work = connection::pool(&own, 1, Use::Move)?;
         let audit_ids = Arc::new(AuditIds::new(sealer.rng()));
         let servers = url.application_name().to_owned();
         let target = Self { work, sealer, audit_ids, servers, days: BTreeSet::new() };
@@ -79,7 +79,7 @@ impl Target {
     }
 
     async fn connection(&self) -> super::tx::Result<Connection> {
-        Connection::of(&self.work, ANSWER_MAX_DEFAULT).await
+        Connection::of(&self.work, MOVE_STATEMENT_MAX).await
     }
 
     async fn begin(&self) -> super::tx::Result<Tx> {

@@ -422,8 +422,12 @@ mod tests {
         tx.write_and_commit(vec![insert(3), insert(1)]).await.expect_err("it is there");
         tx.write_and_commit(vec![insert("4"), insert(5)]).await.expect_err("that is no number");
         tx.roll_back().await;
+        assert_eq!(pool.status().size, 1, "the connection can be used");
+        let (tx, pool, _proxy) = begin(&database).await;
+        tx.write_and_commit(vec![insert(6), insert("7")]).await.expect_err("that is no number");
+        tx.roll_back().await;
+        assert_eq!(pool.status().size, 0, "nobody knows what the first was answered");
         let kept = database.run("SELECT string_agg(number::text, ' ' ORDER BY number) FROM notes");
         assert_eq!(kept.trim(), "1 2");
-        assert_eq!(pool.status().size, 1, "the connection can be used");
     }
 }
