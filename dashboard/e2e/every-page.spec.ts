@@ -17,6 +17,9 @@ const pages = [
   'settings/account',
 ];
 
+// Opening, looking at and shooting one page takes six seconds on a slow machine, and twice that on a busy one.
+const allPages = (pages.length + 1) * 20_000;
+
 test.describe('each page', () => {
   test.beforeEach(async ({ api, store, receiver, expired, page }) => {
     await page.emulateMedia({ reducedMotion: 'reduce' });
@@ -44,7 +47,7 @@ test.describe('each page', () => {
 
   for (const scheme of ['light', 'dark'] as const) {
     test(`passes axe in ${scheme}`, async ({ page, open, api, store, language }) => {
-      test.setTimeout(120_000);
+      test.setTimeout(allPages);
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
       const [row] = await api.rows(store);
       for (const path of [...pages, `deliveries?open=${row?.id}`]) {
@@ -57,7 +60,7 @@ test.describe('each page', () => {
   }
 
   test('fits a phone of 390 px', async ({ page, open, api, store, language }) => {
-    test.setTimeout(90_000);
+    test.setTimeout(allPages);
     await page.setViewportSize({ width: 390, height: 844 });
     const [row] = await api.rows(store);
     for (const path of [...pages, `deliveries?open=${row?.id}`]) {
