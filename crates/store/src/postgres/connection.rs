@@ -321,11 +321,14 @@ pub(super) fn pool(url: &PostgresUrl, size: usize, use_: Use) -> Result<Pool> {
 #[cfg(test)]
 mod tests {
     use bocau_testkit::TestDatabase;
+    use bocau_testkit::patience::capped;
+    use futures_util::FutureExt as _;
 
+    use super::super::tx::Connection;
     use super::*;
 
     #[tokio::test]
-    async fn the_server_ends_what_nobody_waits_for_any_more() {
+    async fn every_connection_has_the_server_look_whether_whoever_asked_is_there() {
         let database = TestDatabase::make().await;
         let url = database.url_text().parse().expect("a URL");
         for use_ in [Use::Work, Use::Lookups, Use::Move] {
@@ -334,5 +337,32 @@ mod tests {
                 client.query_one("SHOW client_connection_check_interval", &[]).await.expect("it is known");
             assert_eq!(set.get::<_, String>(0), "2s", "{use_:?}");
         }
+    }
+
+    /// As many of a statement as the server is at work on.
+    fn at_work(database: &TestDatabase, sql: &str) -> usize {
+        let count = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query = '{sql}' \
+             AND state = 'active'"
+        );
+        database.run(&count).trim().parse().expect("a number")
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_server_ends_what_nobody_waits_for_any_more() {
+        const LONG: &str = "SELECT pg_sleep(300)";
+        let database = TestDatabase::make().await;
+        let url = database.url_text().parse().expect("a URL");
+        let pool = pool(&url, 1, Use::Move).expect("a pool");
+        let connection = Connection::of(&pool, MOVE_STATEMENT_MAX).await.expect("it connects");
+        assert!(connection.run(LONG).now_or_never().is_none(), "it takes long");
+        let until = async |count: usize| {
+            while at_work(&database, LONG) != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        capped(until(1), || "the server does not begin".into()).await;
+        drop(connection);
+        capped(until(0), || "the server goes on for nobody".into()).await;
     }
 }

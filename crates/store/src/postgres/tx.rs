@@ -212,7 +212,8 @@ impl Tx {
 
     /// Makes all durable.
     pub(super) async fn commit(mut self) -> Result<()> {
-        if !self.begins.load(Ordering::Relaxed) {
+        let is_open = !self.begins.load(Ordering::Relaxed);
+        if is_open || !self.tally().is_empty() {
             self.write_and_commit(Vec::new()).await?;
         }
         self.connection.take();
